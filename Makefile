@@ -1,0 +1,52 @@
+# `make` lists the targets. Each makes what it needs; a second run installs nothing.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+CORE := .venv-core
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+train: $(VENV)/train ## train the tutorial's network on the bundled MNIST
+	$(RUN) -m numnet.train
+
+test: test-compiled test-plain test-core ## everything: compiled, as plain Python under coverage, and with the core alone
+
+test-compiled: $(VENV)/test
+	$(RUN) -m pytest
+
+test-plain: $(VENV)/test ## the kernels as plain Python, so that coverage sees inside them
+	NUMBA_DISABLE_JIT=1 $(RUN) -m coverage run -m pytest -q -m "not slow"
+	$(RUN) -m coverage report --include 'numnet/kernels/*,numnet/nn/*' --fail-under 97
+
+test-core: $(CORE)/test ## with NumPy, Numba, Pillow and pytest alone
+	$(CORE)/bin/python -m pytest -q -m "not slow" --ignore-glob '*_properties.py'
+
+test-quick: $(VENV)/test ## what a change breaks first
+	$(RUN) -m pytest -q -m "not slow"
+
+lint: $(VENV)/test ## style and types
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+clean: ## remove everything that a target made
+	rm -rf $(VENV) $(CORE) build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A file in the environment says what is installed; it is made anew when the project's description changes.
+$(VENV)/train: EXTRAS = cli
+$(VENV)/test: EXTRAS = cli,test
+$(VENV)/train $(VENV)/test: setup.cfg pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "numnet needs Python 3.11 or newer, this is " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	touch $@
+
+$(CORE)/test: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(CORE)
+	$(CORE)/bin/python -m pip install --quiet --disable-pip-version-check --editable . 'pytest>=8,<10'
+	touch $@
+
+.PHONY: help train test test-compiled test-plain test-core test-quick lint clean

@@ -1,0 +1,28 @@
+"""`numnet VERB …` and `python -m numnet VERB …`: the same commands as `python -m numnet.VERB …`."""
+
+import runpy
+import sys
+
+VERBS = {"train": "train a network"}
+
+
+def main() -> int:
+    """Run the command that the first argument names."""
+    verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if verb in VERBS:
+        del sys.argv[1]
+        runpy.run_module(f"numnet.{verb}", run_name="__main__", alter_sys=True)
+    if verb in ("-h", "--help"):
+        print("\n".join(["usage: numnet VERB …", "", *(f"  {name:<10} {does}" for name, does in VERBS.items())]))
+        return 0
+    if verb == "--version":
+        from numnet.version import __version__
+
+        print(f"numnet {__version__}")
+        return 0
+    print(f"numnet: unknown verb {verb!r}: expected one of {', '.join(VERBS)} (see numnet --help)", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""What every command does alike: parse, refuse in one line, end with the right exit code.
+
+0  done        1  a target missed, a check failed        2  bad input        130, 143  interrupted
+"""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from numnet.errors import NumnetError
+
+_IMPORTED = time.perf_counter()
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but a refusal is one line, and a flag must be given whole."""
+
+    def __init__(self, prog: str, description: str) -> None:
+        super().__init__(
+            prog, description=description, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Print why on one line and exit 2."""
+        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def command(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
+    """Run a command's `main` on this process's arguments and exit with its code; no traceback for bad input."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = main(None)
+        sys.stdout.flush()
+    except NumnetError as error:
+        print(f"numnet: {error}", file=sys.stderr)
+        code = 2
+    except KeyboardInterrupt:
+        print("numnet: interrupted", file=sys.stderr)
+        code = 130
+    except BrokenPipeError:  # whoever read our output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    raise SystemExit(code)
+
+
+def _terminate(signum: int, frame: object) -> NoReturn:
+    print("numnet: terminated", file=sys.stderr)
+    raise SystemExit(128 + signum)
+
+
+def seconds_since_start() -> float:
+    """Seconds since this process began, the interpreter's own start in; from this module's import where unknown."""
+    try:
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        began = int(fields[19]) / os.sysconf("SC_CLK_TCK")  # field 22, in clock ticks since the machine's start
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - began
+    except (OSError, AttributeError, ValueError, IndexError):
+        return time.perf_counter() - _IMPORTED

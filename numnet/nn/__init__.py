@@ -1,0 +1,1 @@
+"""The network: layers, loss, optimizers. What is computed, in the field's own words."""

@@ -1,0 +1,192 @@
+"""The network: layers in a row, their parameters in one flat vector, their gradients in another.
+
+    parameters (P,)   [ w of layer 0 | w of layer 1 | …  |  b of layer 0 | b of layer 1 | … ]
+    gradients  (P,)   [ dw          | dw           | …  |  db           | db           | … ]
+
+Layers hold views of these. So an optimizer is one pass over two vectors, a file is a few vectors, weight decay
+is one slice (`weights`), and adding up gradients over processes is one call.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from numnet.errors import DataError, RecipeError
+from numnet.kernels import FloatArray, load_kernels
+from numnet.nn.layers import Layer, multilayer_perceptron
+from numnet.nn.loss import softmax
+from numnet.randomness import Draw
+
+PREDICT_ROWS = 1000  # images that `predict` takes at a time: products at full speed, buffers of a few MB
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """Where in the flat vectors one parameter lies."""
+
+    layer: Layer
+    name: str
+    shape: tuple[int, ...]
+    start: int
+
+    def view(self, vector: FloatArray) -> FloatArray:
+        return vector[self.start : self.start + int(np.prod(self.shape))].reshape(self.shape)
+
+
+class Network:
+    """A feed-forward network from images to logits.
+
+    layers : the layers in order; their sizes must chain
+    inputs : D, the numbers in an image
+    kernels : "numba" (float32 only) or "textbook" (float32 or float64)
+    seed : which initial weights, 0 .. 2**64 - 1
+
+    Raises RecipeError where sizes don't chain or the kernels can't do the dtype.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        inputs: int,
+        *,
+        seed: int = 0,
+        kernels: str = "numba",
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        if kernels == "numba" and np.dtype(dtype) != np.float32:
+            raise RecipeError(f"kernels numba work in float32, not in {np.dtype(dtype)}: use kernels textbook")
+        self.layers, self.inputs, self.seed = list(layers), inputs, seed
+        self.kernels_name, self.kernels, self.dtype = kernels, load_kernels(kernels), np.dtype(dtype)
+        self._chain()
+        self._lay_out_parameters()
+        for layer in self.layers:
+            layer.initialize(seed)
+
+    @classmethod
+    def mlp(
+        cls,
+        sizes: Sequence[int],
+        *,
+        activation: str = "relu",
+        dropout: Sequence[float] | float = 0.0,
+        initializer: str = "he",
+        bias: float = 0.0,
+        seed: int = 0,
+        kernels: str = "numba",
+        dtype: npt.DTypeLike = np.float32,
+    ) -> "Network":
+        """A multilayer perceptron.
+
+        sizes : inputs, hidden widths, classes, such as (784, 512, 256, 128, 10)
+        activation : "linear" (none), "relu", "tanh" or "sigmoid"
+        dropout : one drop rate for all hidden layers, or one for each
+        initializer, bias : what weights and biases start from
+        """
+        if len(sizes) < 2:
+            raise RecipeError(f"sizes {tuple(sizes)}: expected at least the inputs and the classes")
+        rates = (dropout,) * (len(sizes) - 2) if isinstance(dropout, int | float) else tuple(dropout)
+        layers = multilayer_perceptron(tuple(sizes), activation, rates, initializer=initializer, bias=bias)
+        return cls(layers, sizes[0], seed=seed, kernels=kernels, dtype=dtype)
+
+    def forward(self, x: FloatArray, *, draw: Draw | None) -> FloatArray:
+        """Logits, float (B, C), for images x, float (B, D) of 0..1.
+
+        draw : the randomness of a training step; None is evaluation. The result is overwritten by the next call.
+        """
+        for layer in self.layers:
+            x = layer.forward(x, draw=draw)
+        return x
+
+    def backward(self, dlogits: FloatArray, *, to_input: bool = False) -> FloatArray | None:
+        """Fill `gradients` with dL/dparameters, given dL/dlogits, float (B, C), for the last `forward`.
+
+        to_input : go on to the images and return dL/dx, float (B, D); training has no use for it
+        """
+        dy: FloatArray | None = dlogits
+        lowest = 0 if to_input else self._lowest_with_parameters
+        for index in reversed(range(lowest, len(self.layers))):
+            assert dy is not None
+            dy = self.layers[index].backward(dy, need_dx=to_input or index > lowest)
+        return dy
+
+    def predict(self, images: npt.NDArray[np.generic]) -> FloatArray:
+        """The probability of each class, float (N, C), for uint8 images (N, …) of 0..255 or floats of 0..1.
+
+        One image may come without its first axis. Raises DataError where the images are of another size or type.
+        """
+        images = self._flat_images(images)
+        out = np.empty((len(images), self.classes), self.dtype)
+        for start in range(0, len(images), PREDICT_ROWS):
+            rows = slice(start, start + PREDICT_ROWS)
+            out[rows] = softmax(self.forward(self.to_floats(images[rows]), draw=None))
+        return out
+
+    def to_floats(self, images: npt.NDArray[np.generic]) -> FloatArray:
+        """Images (B, D), uint8 of 0..255 or floats of 0..1, as the network's own floats of 0..1."""
+        if images.dtype != np.uint8:
+            return np.ascontiguousarray(images, self.dtype)
+        floats = np.empty(images.shape, self.dtype)
+        self.kernels.pixels_to_floats(np.ascontiguousarray(images), floats)
+        return floats
+
+    def _flat_images(self, images: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        images = np.asarray(images)
+        if images.dtype != np.uint8 and images.dtype.kind != "f":
+            raise DataError(f"images of {images.dtype}: expected uint8 of 0..255 or floats of 0..1")
+        if images.size == self.inputs and images.shape[:1] != (1,):
+            images = images[None]
+        if images.ndim < 2 or images[0].size != self.inputs if len(images) else False:
+            raise DataError(f"images of shape {images.shape}: expected (N, …) with {self.inputs} numbers each")
+        return images.reshape(len(images), self.inputs)
+
+    @property
+    def weights(self) -> FloatArray:
+        """All weights and no bias: the first part of `parameters`, float."""
+        return self.parameters[: self._weight_count]
+
+    def tensors(self) -> Iterator[tuple[str, FloatArray, FloatArray]]:
+        """Name ("layer 2 w"), values and gradient of each parameter, layer by layer."""
+        for slot in sorted(self._slots, key=lambda slot: slot.layer.index):
+            yield f"layer {slot.layer.index} {slot.name}", slot.view(self.parameters), slot.view(self.gradients)
+
+    def parameters_sha256(self) -> str:
+        """SHA-256, in hex, of the flat parameters as little-endian numbers: equal if and only if every bit is."""
+        return hashlib.sha256(self.parameters.astype(self.dtype.newbyteorder("<"), copy=False).tobytes()).hexdigest()
+
+    def summary(self) -> str:
+        """A table: each layer's kind, output width, parameters and operations an image; the totals and the memory."""
+        rows = [("layer", "kind", "output", "parameters", "MFLOP/image")]
+        width = self.inputs
+        for layer in self.layers:
+            flops, width = layer.flops(width), layer.outputs_for(width)
+            count = sum(int(np.prod(shape)) for shape in layer.parameter_shapes().values())
+            rows.append((str(layer.index), repr(layer), str(width), f"{count:,}", f"{flops / 1e6:.3f}"))
+        table = [f"{a:>5}  {b:<18} {c:>7} {d:>12} {e:>12}" for a, b, c, d, e in rows]
+        return "\n".join([*table, f"{len(self.parameters):,} parameters, {self.parameters.nbytes / 2**20:.2f} MiB"])
+
+    def _chain(self) -> None:
+        """Give each layer its place, kernels and dtype, and see that its inputs are the outputs before it."""
+        width = self.inputs
+        for index, layer in enumerate(self.layers):
+            layer.kernels, layer.dtype, layer.index = self.kernels, self.dtype, index
+            width = layer.outputs_for(width)
+        self.classes = width
+
+    def _lay_out_parameters(self) -> None:
+        """Make the two flat vectors, weights first, and give each layer its views."""
+        named = [(layer, name, shape) for layer in self.layers for name, shape in layer.parameter_shapes().items()]
+        if not named:
+            raise RecipeError("a network without parameters has nothing to learn: add a Dense layer")
+        self._slots, self._weight_count, size = [], 0, 0
+        for layer, name, shape in sorted(named, key=lambda entry: len(entry[2]) < 2):
+            self._slots.append(_Slot(layer, name, shape, size))
+            size += int(np.prod(shape))
+            self._weight_count = size if len(shape) >= 2 else self._weight_count
+        self._lowest_with_parameters = min(slot.layer.index for slot in self._slots)
+        self.parameters, self.gradients = np.zeros(size, self.dtype), np.zeros(size, self.dtype)
+        for slot in self._slots:
+            setattr(slot.layer, slot.name, slot.view(self.parameters))
+            setattr(slot.layer, f"d{slot.name}", slot.view(self.gradients))

@@ -1,0 +1,128 @@
+"""What may watch a run: the protocol, and the watchers that come with numnet.
+
+The loop calls each callback in the order given and knows none by name. To add one, subclass `Callback` and
+override what you need; everything there is to see is in the `Run`.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from numnet.data.batches import Batch
+from numnet.data.datasets import Split
+from numnet.nn.network import Network
+from numnet.nn.optim import Optimizer
+from numnet.training.metrics import evaluate, evaluate_batch
+
+
+@dataclass
+class History:
+    """What a run left behind.
+
+    losses : the mean loss of each step's batch, before that step's update
+    rows : what callbacks logged, one dict a time, each with its "step"
+    seconds : from the first update to the last, logging in
+    """
+
+    losses: list[float] = field(default_factory=list)
+    rows: list[dict[str, float]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def column(self, name: str) -> list[float]:
+        """The values that rows have under `name`, in order."""
+        return [row[name] for row in self.rows if name in row]
+
+
+@dataclass
+class Run:
+    """A run as a callback sees it, after the update of step `step`."""
+
+    network: Network
+    optimizer: Optimizer
+    steps: int
+    steps_per_epoch: float
+    batch: Batch
+    history: History
+    step: int = 0
+    loss: float = float("nan")
+    learning_rate: float = 0.0
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no further step follows."""
+        return self.step == self.steps - 1
+
+
+class Callback:
+    """Watches a run; every method may be left as it is."""
+
+    def on_start(self, run: Run) -> None:
+        """Before the first step."""
+
+    def on_step(self, run: Run) -> None:
+        """After each step's update."""
+
+    def on_end(self, run: Run) -> None:
+        """After the last step, and also when a run is broken off."""
+
+
+class BatchLog(Callback):
+    """Every so many steps, loss and accuracy on the batch just trained on, dropout off, as the tutorial prints them.
+
+    every : steps between two rows; step 0 has one
+    show : called with each line of text
+    """
+
+    def __init__(self, every: int = 100, show: Callable[[str], object] | None = None) -> None:
+        self.every, self.show = every, show
+
+    def on_step(self, run: Run) -> None:
+        if run.step % self.every:
+            return
+        accuracy, loss = evaluate_batch(run.network, run.batch.images, run.batch.labels)
+        run.history.rows.append({"step": run.step, "loss": loss, "accuracy": accuracy})
+        if self.show:
+            self.show(f"Iteration {run.step} \t| Loss = {loss:.6g} \t| Accuracy = {accuracy:.6g}")
+
+
+class Validation(Callback):
+    """At each epoch's end, and after the last step, loss and accuracy on a split that is not trained on."""
+
+    def __init__(self, split: Split, show: Callable[[str], object] | None = None) -> None:
+        self.split, self.show = split, show
+
+    def on_step(self, run: Run) -> None:
+        epochs = int((run.step + 1) / run.steps_per_epoch)
+        if epochs == int(run.step / run.steps_per_epoch) and not run.is_last:
+            return
+        accuracy, loss = evaluate(run.network, self.split)
+        run.history.rows.append({"step": run.step, "validation_loss": loss, "validation_accuracy": accuracy})
+        if self.show:
+            self.show(f"Epoch {(run.step + 1) / run.steps_per_epoch:.3g}: validation loss {loss:.4f}, {accuracy:.2%}")
+
+
+class ProgressBar(Callback):
+    """A bar on stderr with loss, images a second and time left; needs tqdm (the extra `cli`)."""
+
+    REDRAW_SECONDS = 0.1  # as often as an eye can follow; a redraw costs as much as a small step
+
+    def on_start(self, run: Run) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(total=run.steps, unit="step", leave=False, mininterval=self.REDRAW_SECONDS)
+        self._images, self._start, self._drawn = 0, time.perf_counter(), 0.0
+
+    def on_step(self, run: Run) -> None:
+        self._images += len(run.batch.labels)
+        now = time.perf_counter()
+        if now - self._drawn > self.REDRAW_SECONDS:
+            self._drawn = now
+            accuracy = (run.history.column("accuracy") or [0.0])[-1]
+            rate = self._images / (now - self._start)
+            self._bar.set_postfix_str(
+                f"loss {run.loss:.4f}, accuracy {accuracy:.3f}, {rate:,.0f} images/s", refresh=False
+            )
+            self._bar.update(run.step + 1 - self._bar.n)
+
+    def on_end(self, run: Run) -> None:
+        self._bar.close()

@@ -1,0 +1,155 @@
+"""Training: one step (batch -> forward -> loss -> backward -> update), and the loop round it."""
+
+import math
+import time
+from collections.abc import Iterable
+
+import numpy as np
+
+from numnet.data.batches import Batch, BatchStream
+from numnet.data.datasets import Split
+from numnet.errors import DataError, NonFiniteError, RecipeError
+from numnet.nn.loss import cross_entropy
+from numnet.nn.network import Network
+from numnet.nn.optim import OPTIMIZERS, Optimizer
+from numnet.randomness import Draw
+from numnet.training.callbacks import BatchLog, Callback, History, Run
+from numnet.training.recipes import Recipe
+from numnet.training.schedules import SCHEDULES
+
+
+def training_step(network: Network, optimizer: Optimizer, batch: Batch, *, draw: Draw, learning_rate: float) -> float:
+    """One step of training, and the mean loss before it.
+
+    The network says what it thinks of the images; the loss says how wrong that is, and which way each logit
+    should move; going backward, each layer says which way its parameters should; and the optimizer moves them.
+    """
+    logits = network.forward(batch.images, draw=draw)
+    loss, dlogits = cross_entropy(network.kernels, logits, batch.labels)
+    _stop_unless_finite(loss, network, batch, draw)
+    network.backward(dlogits)
+    optimizer.update(network.parameters, network.gradients, step=draw.step, learning_rate=learning_rate)
+    return loss
+
+
+def fit(
+    network: Network,
+    split: Split,
+    *,
+    steps: int | None = None,
+    epochs: float | None = None,
+    batch_size: int = 128,
+    optimizer: str = "adam",
+    learning_rate: float = 1e-3,
+    schedule: str = "constant",
+    seed: int = 0,
+    callbacks: Iterable[Callback] = (),
+) -> History:
+    """Train a network, in place, on a split; what happened on the way.
+
+    steps, epochs : how long; give one of the two
+    batch_size : B, images a step
+    optimizer : "adam" or "sgd"
+    learning_rate : at its highest; `schedule`, one of SCHEDULES, says how it moves
+    seed : which shuffles and dropout masks
+    callbacks : what watches, in this order
+
+    Raises RecipeError for settings that make no sense, DataError where the split doesn't fit the network,
+    NonFiniteError, naming the tensor, at the first step whose loss is NaN or infinite.
+    """
+    check_settings(optimizer, learning_rate, schedule)
+    _check_fits(network, split)
+    batches = BatchStream(split, batch_size, seed=seed, kernels=network.kernels, dtype=network.dtype)
+    total = count_steps(steps, epochs, batch_size, len(split))
+    updater = OPTIMIZERS[optimizer](network.kernels, network.parameters)
+    run = Run(network, updater, total, len(split) / batch_size, batches.batch(0), History())
+    return _run(run, batches, learning_rate, schedule, list(callbacks))
+
+
+def _run(run: Run, batches: BatchStream, learning_rate: float, schedule: str, callbacks: list[Callback]) -> History:
+    """Take every step of a run, telling the callbacks."""
+    for callback in callbacks:
+        callback.on_start(run)
+    start = time.perf_counter()
+    try:
+        for step in range(run.steps):
+            run.step = step
+            run.batch = batches.batch(step)
+            run.learning_rate = learning_rate * SCHEDULES[schedule](step, run.steps)
+            draw = Draw(batches.seed, step)
+            run.loss = training_step(run.network, run.optimizer, run.batch, draw=draw, learning_rate=run.learning_rate)
+            run.history.losses.append(run.loss)
+            for callback in callbacks:
+                callback.on_step(run)
+    finally:
+        run.history.seconds = time.perf_counter() - start
+        for callback in callbacks:
+            callback.on_end(run)
+    return run.history
+
+
+def count_steps(steps: int | None, epochs: float | None, batch_size: int, images: int) -> int:
+    """Steps of a run that is given by steps or by epochs; an epoch's last batch counts whole.
+
+    Raises RecipeError unless exactly one is given, and it is positive.
+    """
+    if (steps is None) == (epochs is None):
+        raise RecipeError("give either steps or epochs, and not both")
+    if steps is not None and steps < 1:
+        raise RecipeError(f"{steps} steps: expected at least 1")
+    if epochs is not None and not 0 < epochs < math.inf:
+        raise RecipeError(f"{epochs} epochs: expected more than 0")
+    return steps if steps is not None else math.ceil((epochs or 0) * images / batch_size)
+
+
+def check_settings(optimizer: str, learning_rate: float, schedule: str) -> None:
+    """Raises RecipeError for a name that is not known or a learning rate that is not a positive number."""
+    if optimizer not in OPTIMIZERS:
+        raise RecipeError(f"unknown optimizer {optimizer!r}: expected one of {', '.join(OPTIMIZERS)}")
+    if schedule not in SCHEDULES:
+        raise RecipeError(f"unknown schedule {schedule!r}: expected one of {', '.join(SCHEDULES)}")
+    if not 0 < learning_rate < math.inf:
+        raise RecipeError(f"a learning rate of {learning_rate}: expected a positive number, such as 0.001")
+
+
+def _check_fits(network: Network, split: Split) -> None:
+    if not len(split):
+        raise DataError("a split without images: there is nothing to train on")
+    if split.inputs != network.inputs:
+        raise DataError(f"images of {split.inputs} numbers for a network of {network.inputs} inputs")
+    if (largest := int(split.labels.max())) >= network.classes:
+        raise DataError(f"label {largest} out of range for a network of {network.classes} classes")
+
+
+def _stop_unless_finite(loss: float, network: Network, batch: Batch, draw: Draw) -> None:
+    """Raises NonFiniteError where a loss is NaN or infinite, naming the first tensor that is.
+
+    To find it the forward pass is taken once more, layer by layer.
+    """
+    if math.isfinite(loss):
+        return
+    x, suspects = batch.images, [("the images", batch.images)]
+    for layer in network.layers:
+        suspects += [(f"layer {layer.index} {name}", getattr(layer, name)) for name in layer.parameter_shapes()]
+        x = layer.forward(x, draw=draw).copy()
+        suspects.append((f"the output of layer {layer.index}, {layer!r}", x))
+    where = next((name for name, values in suspects if not np.isfinite(values).all()), "the loss alone")
+    raise NonFiniteError(
+        f"step {draw.step}: the loss is {loss}; the first tensor that is not finite is {where}; "
+        "most often the learning rate is too high: try a tenth of it"
+    )
+
+
+def warm_up(recipe: Recipe, kernels: str, threads: int) -> None:
+    """Have every kernel ready that a run of this recipe will call, by a step and an evaluation of it in miniature.
+
+    Compiled kernels do not depend on sizes, so a network a few units wide needs all of them.
+    """
+    if kernels == "numba":
+        from numnet.kernels.jit import set_threads
+
+        set_threads(threads)
+    split = Split(np.zeros((2, 16), np.uint8), np.arange(2, dtype=np.uint8))
+    network = recipe.network(16, 2, seed=0, kernels=kernels)
+    settings = {**recipe.training(), "steps": 1, "epochs": None, "batch_size": 2}
+    fit(network, split, **settings, seed=0, callbacks=[BatchLog()])

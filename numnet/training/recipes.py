@@ -1,0 +1,155 @@
+"""Recipes: the same code with other numbers.
+
+A recipe says everything that a run depends on but the data and the seed. This file imports nothing heavy, so that
+a command can list the recipes at once.
+"""
+
+import difflib
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from numnet.errors import RecipeError
+
+if TYPE_CHECKING:
+    from numnet.nn.network import Network
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The numbers of a run.
+
+    hidden : the widths of the hidden layers, each at least 1
+    dropout : the drop rate after each hidden layer, 0 <= rate < 1
+    steps, epochs : how long; one of them is None
+    """
+
+    name: str
+    about: str
+    hidden: tuple[int, ...] = (512, 256, 128)
+    activation: str = "relu"
+    dropout: tuple[float, ...] = (0.0, 0.0, 0.0)
+    initializer: str = "he"
+    bias: float = 0.0
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    schedule: str = "constant"
+    batch_size: int = 128
+    steps: int | None = None
+    epochs: float | None = None
+
+    def changed(self, **changes: Any) -> "Recipe":
+        """This recipe with other numbers.
+
+        `steps` and `epochs` replace one another. A single number for `dropout` replaces the rates that are not 0.
+        With another number of hidden layers the rates are matched from the output backward; layers that then lie
+        further forward than any rate take the first one.
+        """
+        if "steps" in changes and "epochs" not in changes:
+            changes["epochs"] = None
+        if "epochs" in changes and "steps" not in changes:
+            changes["steps"] = None
+        if isinstance(rate := changes.get("dropout"), int | float):
+            changes["dropout"] = self._with_rate(rate)
+        elif "hidden" in changes and "dropout" not in changes:
+            missing = len(changes["hidden"]) - len(self.dropout)
+            changes["dropout"] = self.dropout[:1] * missing + self.dropout[max(0, -missing) :]
+        recipe = replace(self, **changes)
+        recipe.check()
+        return recipe
+
+    def _with_rate(self, rate: float) -> tuple[float, ...]:
+        if not any(self.dropout):
+            zeros = ",0" * (len(self.hidden) - 1)
+            raise RecipeError(
+                f"recipe {self.name} has dropout after no layer, so {rate:g} alone has no place: "
+                f"give one rate a hidden layer, such as {zeros[1:]},{rate:g}"
+            )
+        return tuple(rate if old else 0.0 for old in self.dropout)
+
+    def check(self) -> None:
+        """Raises RecipeError for a number that no network or run can have."""
+        if any(width < 1 for width in self.hidden):
+            raise RecipeError(f"hidden widths {self.hidden}: each must be at least 1")
+        if len(self.dropout) != len(self.hidden):
+            raise RecipeError(
+                f"{len(self.dropout)} drop rates for {len(self.hidden)} hidden layers: expected one for each"
+            )
+        for rate in self.dropout:
+            if not 0 <= rate < 1:
+                raise RecipeError(f"a drop rate of {rate}: expected at least 0 and less than 1")
+        if self.batch_size < 1:
+            raise RecipeError(f"a batch size of {self.batch_size}: expected at least 1")
+        if not 0 < self.learning_rate < math.inf:
+            raise RecipeError(f"a learning rate of {self.learning_rate}: expected a positive number, such as 0.001")
+
+    def describe(self, inputs: int, classes: int) -> str:
+        """What the recipe comes to, on one line."""
+        sizes = "-".join(str(size) for size in (inputs, *self.hidden, classes))
+        dropout = ",".join(f"{rate:g}" for rate in self.dropout) if any(self.dropout) else "none"
+        length = f"{self.steps} steps" if self.steps is not None else f"{self.epochs:g} epochs"
+        return (
+            f"{self.name}: {sizes}, {self.activation}, dropout {dropout}, {self.initializer} bias {self.bias:g}, "
+            f"{self.optimizer} {self.learning_rate:g} {self.schedule}, batch {self.batch_size}, {length}"
+        )
+
+    def network(self, inputs: int, classes: int, *, seed: int, kernels: str) -> "Network":
+        """The network that the recipe trains, with its initial weights."""
+        from numnet.nn.network import Network
+
+        return Network.mlp(
+            (inputs, *self.hidden, classes),
+            activation=self.activation,
+            dropout=self.dropout,
+            initializer=self.initializer,
+            bias=self.bias,
+            seed=seed,
+            kernels=kernels,
+        )
+
+    def training(self) -> dict[str, Any]:
+        """The keyword arguments of `fit` that are the recipe's."""
+        names = ("steps", "epochs", "batch_size", "optimizer", "learning_rate", "schedule")
+        return {name: value for name, value in asdict(self).items() if name in names}
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            "tutorial",
+            "the tutorial as written: no activation, and dropout on no path",
+            activation="linear",
+            initializer="truncated_normal",
+            bias=0.1,
+            learning_rate=1e-4,
+            steps=1000,
+        ),
+        Recipe(
+            "intended",
+            "the tutorial as meant: ReLU, and dropout 0.5 before the output",
+            dropout=(0.0, 0.0, 0.5),
+            initializer="truncated_normal",
+            bias=0.1,
+            learning_rate=1e-4,
+            steps=1000,
+        ),
+        Recipe(
+            "strong",
+            "the same layer sizes, trained as one would today: at least 98.4 % in seconds",
+            dropout=(0.2, 0.2, 0.2),
+            learning_rate=1e-3,
+            schedule="one_cycle",
+            epochs=10,
+        ),
+    )
+}
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe called `name`; RecipeError, with the nearest name, where there is none."""
+    if name in RECIPES:
+        return RECIPES[name]
+    near = difflib.get_close_matches(name, RECIPES, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(RECIPES)}"
+    raise RecipeError(f"unknown recipe {name!r}: {hint}")
