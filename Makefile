@@ -31,6 +31,9 @@ lint: $(VENV)/test ## style and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
+figures: $(VENV)/train ## write every figure of the README anew, in some minutes
+	$(RUN) docs/figures.py
+
 clean: ## remove everything that a target made
 	rm -rf $(VENV) $(CORE) build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,12 +2,20 @@
 
 import runpy
 import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from numnet.console import command
 
 VERBS = {"train": "train a network"}
 
 
-def main() -> int:
-    """Run the command that the first argument names."""
+def main() -> NoReturn:
+    """Run the command that the first argument names, and exit with its code."""
+    command(_run)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if verb in VERBS:
         del sys.argv[1]
@@ -25,4 +33,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

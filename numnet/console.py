@@ -27,7 +27,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print why on one line and exit 2."""
-        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        print(f"{self.prog}: {' '.join(message.splitlines())} (see {self.prog} --help)", file=sys.stderr)
         raise SystemExit(2)
 
 
@@ -35,18 +35,41 @@ def command(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
     """Run a command's `main` on this process's arguments and exit with its code; no traceback for bad input."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = main(None)
+        code = _code_of(main)
         sys.stdout.flush()
     except NumnetError as error:
-        print(f"numnet: {error}", file=sys.stderr)
-        code = 2
+        code = _refuse(str(error))
+    except MemoryError as error:
+        code = _refuse(f"not enough memory ({error}): make the network or the batch smaller")
     except KeyboardInterrupt:
         print("numnet: interrupted", file=sys.stderr)
         code = 130
     except BrokenPipeError:  # whoever read our output has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         code = 0
+    except OSError as error:  # a full disk behind our output, say
+        _drop_output()
+        code = _refuse(str(error))
     raise SystemExit(code)
+
+
+def _code_of(main: Callable[[Sequence[str] | None], int]) -> int:
+    """The code that `main` returns or, as argparse does, exits with."""
+    try:
+        return main(None)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+
+
+def _refuse(reason: str) -> int:
+    """Print on one line, whatever a file's name may hold, why there is no result; the exit code."""
+    print(f"numnet: {' '.join(reason.splitlines())}", file=sys.stderr)
+    return 2
+
+
+def _drop_output() -> None:
+    """Send what is still to be printed nowhere, so that the interpreter's last flush does not fail as well."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _terminate(signum: int, frame: object) -> NoReturn:

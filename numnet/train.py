@@ -5,6 +5,7 @@ Numba nor Pillow.
 """
 
 import json
+import math
 import os
 import sys
 import time
@@ -13,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from numnet.console import Parser, command, seconds_since_start
-from numnet.errors import RecipeError
+from numnet.errors import NonFiniteError, RecipeError
 from numnet.training.recipes import RECIPES, Recipe, find_recipe
 
 if TYPE_CHECKING:
@@ -27,12 +28,6 @@ FORMAT = 1  # of the line that --json prints; raised when a field changes its me
 # A flag by the name of a recipe's number replaces that number.
 RECIPE_FLAGS = ("steps", "epochs", "batch_size", "learning_rate", "hidden", "activation", "dropout", "optimizer")
 
-LIMITS = (
-    "This network cannot draw a curved line: with no activation between them its four layers are one affine map, so "
-    "567,434 parameters do the work of 7,850.\n"
-    "ReLU and a modern training of the very same layers reach 98.4 %: python -m numnet.train --recipe strong"
-)
-
 
 def main(argv: Sequence[str] | None) -> int:
     """Train as the flags say and print what came of it; the exit code."""
@@ -40,6 +35,7 @@ def main(argv: Sequence[str] | None) -> int:
     recipe = resolve(args)
     say = _printer(args)
     threads = _set_blas_threads(args, say)
+    _refuse_unknown(recipe, args.kernels)
 
     started = time.perf_counter()
     dataset = _load_data(args.data)
@@ -48,15 +44,18 @@ def main(argv: Sequence[str] | None) -> int:
     say(f"{recipe.describe(dataset.inputs, dataset.classes)}, seed {args.seed}")
     say(f"{dataset.name}: {sizes}; kernels {args.kernels}, {threads} thread{'s' * (threads > 1)}")
 
-    compile_seconds = _prepare_kernels(recipe, args.kernels, threads, say)
-    network = recipe.network(dataset.inputs, dataset.classes, seed=args.seed, kernels=args.kernels)
-    history = _fit(network, recipe, dataset, args, say)
-    metrics = _evaluate(network, dataset)
+    import numpy as np
+
+    with np.errstate(over="ignore", invalid="ignore"):  # the loop says which tensor it was; NumPy only which line
+        compile_seconds = _prepare_kernels(recipe, args.kernels, threads, say)
+        network = recipe.network(dataset.inputs, dataset.classes, seed=args.seed, kernels=args.kernels)
+        history = _fit(network, recipe, dataset, args, say)
+        metrics = _evaluate(network, dataset)
     say("")
     if not args.json:
         print(f"Accuracy on test set: {metrics.accuracy:.4g}")
     if recipe.name == "tutorial" and recipe.activation == "linear":
-        say("\n" + LIMITS)
+        say("\n" + _limits(network))
     if args.json:
         timings = {"data_seconds": data_seconds, "compile_seconds": compile_seconds}
         print(json.dumps(_report(args, recipe, threads, timings, network, history, metrics)))
@@ -158,6 +157,22 @@ def _set_blas_threads(args: Namespace, say: Callable[[str], None]) -> int:
     return threads
 
 
+def _refuse_unknown(recipe: Recipe, kernels: str) -> None:
+    """Raises RecipeError for a name that nothing goes by, or a length that no run has, before anything slow is loaded.
+
+    Those who own the names import NumPy, so it is not `resolve` that asks.
+    """
+    from numnet.kernels import KERNEL_SETS, load_kernels
+    from numnet.nn.layers import multilayer_perceptron
+    from numnet.training.loop import check_settings, count_steps
+
+    if kernels not in KERNEL_SETS:
+        load_kernels(kernels)
+    multilayer_perceptron((1, *recipe.hidden, 2), recipe.activation, recipe.dropout)
+    check_settings(recipe.optimizer, recipe.learning_rate, recipe.schedule)
+    count_steps(recipe.steps, recipe.epochs, recipe.batch_size, images=1)
+
+
 def _load_data(folder: str | None) -> "Dataset":
     from numnet.data.datasets import load_folder, load_mnist
 
@@ -193,9 +208,28 @@ def _fit(
 
 
 def _evaluate(network: "Network", dataset: "Dataset") -> "Metrics":
+    """How good the network is on the test set, seen once; raises NonFiniteError where its last update broke it."""
     from numnet.training.metrics import evaluate
 
-    return evaluate(network, dataset.test)
+    metrics = evaluate(network, dataset.test)
+    if not math.isfinite(metrics.loss):
+        raise NonFiniteError(
+            f"after the last step: the loss on the test set is {metrics.loss}; "
+            "most often the learning rate is too high: try a tenth of it"
+        )
+    return metrics
+
+
+def _limits(network: "Network") -> str:
+    """What a network without activations cannot do, and the command that does better."""
+    dense = sum(bool(layer.parameter_shapes()) for layer in network.layers)
+    affine = (network.inputs + 1) * network.classes
+    return (
+        f"This network cannot draw a curved line: with no activation between them its {dense} layers are one affine "
+        f"map, so {len(network.parameters):,} parameters do the work of {affine:,}.\n"
+        "The tutorial's layers with ReLU and a modern training reach 98.4 % on MNIST: "
+        "python -m numnet.train --recipe strong"
+    )
 
 
 def _report(

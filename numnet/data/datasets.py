@@ -10,6 +10,7 @@ that the tutorial used. Pixels stay uint8 until a batch needs floats.
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -100,15 +101,17 @@ def load_folder(folder: str | os.PathLike[str]) -> Dataset:
 
 def _find(folder: Path, name: str) -> Path:
     """The file in `folder` that is called `name`, give or take what people's copies differ in."""
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; expected one that holds {', '.join(FILES)} (or with .gz)")
+    try:
+        there = sorted(entry.name for entry in folder.iterdir())
+    except (OSError, ValueError) as error:  # ValueError: a name that no system takes
+        reason = error.strerror if isinstance(error, OSError) else error
+        wanted = ", ".join(FILES)
+        raise DataError(f"{folder}: {reason}; expected a folder that holds {wanted} (or with .gz)") from error
     stem = name[: name.rindex("-idx")]
-    wanted = [f"{stem}{joint}idx{digit}-ubyte{end}" for joint in "-." for digit in "134" for end in ("", ".gz")]
-    found = [entry for entry in wanted if (folder / entry).exists()]
-    if found:
-        return folder / found[0]
-    there = ", ".join(sorted(entry.name for entry in folder.iterdir())[:8]) or "nothing"
-    raise DataError(f"{folder}: no {name} (or with .gz) there; found {there}")
+    for joint, digit, end in product("-.", "134", ("", ".gz")):
+        if (entry := f"{stem}{joint}idx{digit}-ubyte{end}") in there:
+            return folder / entry
+    raise DataError(f"{folder}: no {name} (or with .gz) there; found {', '.join(there[:8]) or 'nothing'}")
 
 
 def _read(path: Path) -> ByteArray:

@@ -58,6 +58,8 @@ class Network:
     ) -> None:
         if kernels == "numba" and np.dtype(dtype) != np.float32:
             raise RecipeError(f"kernels numba work in float32, not in {np.dtype(dtype)}: use kernels textbook")
+        if not 0 <= seed < 2**64:
+            raise RecipeError(f"seed {seed}: expected 0 to 2**64 - 1")
         self.layers, self.inputs, self.seed = list(layers), inputs, seed
         self.kernels_name, self.kernels, self.dtype = kernels, load_kernels(kernels), np.dtype(dtype)
         self._chain()
@@ -138,7 +140,7 @@ class Network:
             raise DataError(f"images of {images.dtype}: expected uint8 of 0..255 or floats of 0..1")
         if images.size == self.inputs and images.shape[:1] != (1,):
             images = images[None]
-        if images.ndim < 2 or images[0].size != self.inputs if len(images) else False:
+        if images.ndim < 2 or int(np.prod(images.shape[1:])) != self.inputs:
             raise DataError(f"images of shape {images.shape}: expected (N, …) with {self.inputs} numbers each")
         return images.reshape(len(images), self.inputs)
 
@@ -159,13 +161,16 @@ class Network:
     def summary(self) -> str:
         """A table: each layer's kind, output width, parameters and operations an image; the totals and the memory."""
         rows = [("layer", "kind", "output", "parameters", "MFLOP/image")]
-        width = self.inputs
+        width, total_flops = self.inputs, 0
         for layer in self.layers:
             flops, width = layer.flops(width), layer.outputs_for(width)
             count = sum(int(np.prod(shape)) for shape in layer.parameter_shapes().values())
             rows.append((str(layer.index), repr(layer), str(width), f"{count:,}", f"{flops / 1e6:.3f}"))
+            total_flops += flops
+        rows.append(("", "in all", "", f"{len(self.parameters):,}", f"{total_flops / 1e6:.3f}"))
         table = [f"{a:>5}  {b:<18} {c:>7} {d:>12} {e:>12}" for a, b, c, d, e in rows]
-        return "\n".join([*table, f"{len(self.parameters):,} parameters, {self.parameters.nbytes / 2**20:.2f} MiB"])
+        mebibytes = self.parameters.nbytes / 2**20
+        return "\n".join([*table, f"parameters {mebibytes:.2f} MiB, and as much again for their gradients"])
 
     def _chain(self) -> None:
         """Give each layer its place, kernels and dtype, and see that its inputs are the outputs before it."""

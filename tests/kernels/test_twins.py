@@ -1,0 +1,209 @@
+"""Each compiled kernel against its textbook twin in float64, on shapes that no block size divides.
+
+A sum of K products in float32 is off by at most K * eps * sum |a * b|, whatever the order (Higham 2002, "Accuracy and
+stability of numerical algorithms", section 3.1); the factor 4 leaves room for terms of a higher order, and no more.
+"""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from numnet.kernels import KERNEL_SETS, Kernels, compiled, load_kernels, textbook
+
+EPS = float(np.finfo(np.float32).eps)
+
+# M, K, N: one number, primes, one image, a last batch of 96, more than any block, and the tutorial's layers
+SHAPES = [
+    (1, 1, 1),
+    (2, 3, 5),
+    (1, 17, 11),
+    (7, 1, 1),
+    (13, 29, 31),
+    (96, 31, 10),
+    (5, 67, 129),
+    (67, 2, 33),
+    (3, 300, 1),
+]
+TUTORIAL = [(128, 784, 512), (128, 512, 256), (128, 256, 128), (128, 128, 10)]
+LARGE = [pytest.param(*shape, marks=pytest.mark.slow) for shape in TUTORIAL]
+
+LENGTHS = [1, 2, 7, 64, 127, 1000, pytest.param(20_011, marks=pytest.mark.slow)]
+
+
+def draws(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng([seed, *shape]).standard_normal(shape).astype(np.float32)
+
+
+def test_both_sets_have_the_names_of_the_seam_in_its_order() -> None:
+    names = [name for name in vars(Kernels) if not name.startswith("_")]
+    assert [name for name in vars(textbook) if inspect.isfunction(getattr(textbook, name))] == names
+    assert compiled.__all__ == names
+
+
+@pytest.mark.parametrize("name", compiled.__all__)
+def test_twins_take_the_same_arguments(name: str) -> None:
+    fast = getattr(compiled, name)
+    parameters = list(inspect.signature(getattr(fast, "py_func", fast)).parameters)
+    assert parameters == list(inspect.signature(getattr(textbook, name)).parameters)
+    assert parameters == list(inspect.signature(getattr(Kernels, name)).parameters)[1:]
+
+
+def test_there_are_two_sets_and_no_third() -> None:
+    assert [load_kernels(name) for name in KERNEL_SETS] == [compiled, textbook]
+
+
+@pytest.mark.parametrize(("m", "k", "n"), SHAPES + LARGE)
+def test_matmul(m: int, k: int, n: int) -> None:
+    a, b, bias, out = draws(m, k), draws(k, n), draws(n), np.full((m, n), np.nan, np.float32)
+    compiled.matmul(a, b, bias, out)
+    exact = a.astype(float) @ b.astype(float) + bias
+    bound = 4 * (k + 1) * EPS * (abs(a).astype(float) @ abs(b) + abs(bias))
+    assert (abs(out - exact) <= bound).all()
+
+
+@pytest.mark.parametrize(("m", "k", "n"), SHAPES + LARGE)
+def test_matmul_at(m: int, k: int, n: int) -> None:
+    a, b, out = draws(m, k), draws(m, n), np.full((k, n), np.nan, np.float32)
+    compiled.matmul_at(a, b, out)
+    bound = 4 * m * EPS * (abs(a.T).astype(float) @ abs(b))
+    assert (abs(out - a.T.astype(float) @ b) <= bound).all()
+
+
+@pytest.mark.parametrize(("m", "k", "n"), SHAPES + LARGE)
+def test_matmul_bt(m: int, k: int, n: int) -> None:
+    a, b, out = draws(m, n), draws(k, n), np.full((m, k), np.nan, np.float32)
+    compiled.matmul_bt(a, b, out)
+    bound = 4 * n * EPS * (abs(a).astype(float) @ abs(b.T))
+    assert (abs(out - a.astype(float) @ b.T) <= bound).all()
+
+
+@pytest.mark.parametrize(("m", "k", "n"), SHAPES)
+def test_sum_rows(m: int, k: int, n: int) -> None:
+    a, out = draws(m, n), np.full(n, np.nan, np.float32)
+    compiled.sum_rows(a, out)
+    assert (abs(out - a.astype(float).sum(axis=0)) <= 2 * m * EPS * abs(a).sum(axis=0)).all()
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("name", ["relu", "tanh", "sigmoid"])
+def test_activations(name: str, length: int) -> None:
+    x, out = 5 * draws(1, length), np.full((1, length), np.nan, np.float32)
+    getattr(compiled, name)(x, out)
+    exact = x.astype(float)
+    getattr(textbook, name)(exact, exact)
+    np.testing.assert_allclose(out, exact, rtol=4 * EPS, atol=EPS)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("name", ["relu", "tanh", "sigmoid"])
+def test_activations_backward(name: str, length: int) -> None:
+    dy, y = draws(1, length), draws(1, length, seed=1)
+    if name != "relu":
+        y = np.tanh(y) if name == "tanh" else 1 / (1 + np.exp(-y))
+    out, exact = np.full_like(y, np.nan), np.empty((1, length))
+    getattr(compiled, f"{name}_backward")(dy, y, out)
+    getattr(textbook, f"{name}_backward")(dy.astype(float), y.astype(float), exact)
+    np.testing.assert_allclose(out, exact, rtol=4 * EPS, atol=EPS)
+
+
+@pytest.mark.parametrize("kernels", [compiled, textbook])
+@pytest.mark.parametrize("name", ["relu", "tanh", "sigmoid"])
+def test_activations_pass_nan_on_and_know_their_limits(name: str, kernels: Kernels) -> None:
+    x = np.array([[np.nan, np.inf, -np.inf, 0.0, -0.0]], np.float32)
+    getattr(kernels, name)(x, x)
+    low, zero, high = {"relu": (0, 0, np.inf), "tanh": (-1, 0, 1), "sigmoid": (0, 0.5, 1)}[name]
+    np.testing.assert_array_equal(x, [[np.nan, high, low, zero, zero]])
+
+
+@pytest.mark.parametrize("kernels", [compiled, textbook])
+def test_the_slope_of_relu_at_zero_is_zero_and_nan_passes(kernels: Kernels) -> None:
+    dy = np.array([[3, 3, 3, np.nan]], np.float32)
+    out = np.empty_like(dy)
+    kernels.relu_backward(dy, np.array([[0, 2, -0.0, 2]], np.float32), out)
+    np.testing.assert_array_equal(out, [[0, 3, 0, np.nan]])
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_scale_by_mask(length: int) -> None:
+    x, mask = draws(1, length), draws(1, length, seed=1) > 0
+    out = np.full_like(x, np.nan)
+    compiled.scale_by_mask(x, mask, 1.25, out)
+    np.testing.assert_array_equal(out, np.where(mask, x * np.float32(1.25), 0))
+
+
+@pytest.mark.parametrize("kernels", [compiled, textbook])
+@pytest.mark.parametrize(("examples", "classes"), [(1, 2), (3, 10), (17, 10), (96, 3), (2, 1000), (33, 1)])
+def test_softmax_cross_entropy(kernels: Kernels, examples: int, classes: int) -> None:
+    logits = 3 * draws(examples, classes)
+    labels = (np.arange(examples) % classes).astype(np.uint8)
+    losses, dlogits = np.empty(examples, np.float32), np.empty_like(logits)
+    kernels.softmax_cross_entropy(logits, labels, 1 / examples, losses, dlogits)
+    exps = np.exp(logits.astype(float))
+    p = exps / exps.sum(axis=1, keepdims=True)
+    onehot = np.arange(classes) == labels[:, None]
+    np.testing.assert_allclose(losses, -np.log(p[onehot]), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(dlogits, (p - onehot) / examples, rtol=1e-5, atol=1e-6 / examples)
+
+
+@pytest.mark.parametrize("kernels", [compiled, textbook])
+def test_softmax_cross_entropy_does_not_overflow(kernels: Kernels) -> None:
+    """A gap of 2e30 between logits: the loss is the gap, and no exp or log on the way becomes infinite."""
+    logits = np.array([[1e30, -1e30], [88.8, 89.8], [-500, -500]], np.float32)
+    losses, dlogits = np.empty(3, np.float32), np.empty_like(logits)
+    kernels.softmax_cross_entropy(logits, np.array([1, 1, 0]), 1.0, losses, dlogits)
+    np.testing.assert_allclose(losses, [2e30, np.log1p(np.exp(-1)), np.log(2)], rtol=1e-5)
+    np.testing.assert_allclose(dlogits, [[1, -1], [1 / (1 + np.e), -1 / (1 + np.e)], [-0.5, 0.5]], rtol=1e-5)
+
+
+@pytest.mark.parametrize("kernels", [compiled, textbook])
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_softmax_cross_entropy_passes_nan_on(kernels: Kernels) -> None:
+    logits = np.array([[0, np.nan, 1], [0, np.inf, 1], [0, 0, 0]], np.float32)
+    losses, dlogits = np.empty(3, np.float32), np.empty_like(logits)
+    kernels.softmax_cross_entropy(logits, np.array([0, 0, 0]), 1.0, losses, dlogits)
+    assert np.isnan(losses[:2]).all()
+    assert np.isnan(dlogits[:2]).any(axis=1).all()
+    assert losses[2] == pytest.approx(np.log(3))
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_sgd(length: int) -> None:
+    fast = [draws(length, seed=seed) for seed in range(3)]
+    exact = [array.astype(float) for array in fast]
+    for _ in range(3):
+        compiled.sgd(*fast, 0.1, 0.9)
+        textbook.sgd(*exact, 0.1, 0.9)
+    for found, wanted in zip(fast, exact, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_adam(length: int) -> None:
+    fast = [draws(length, seed=seed) for seed in range(3)] + [draws(length, seed=3) ** 2]
+    exact = [array.astype(float) for array in fast]
+    for _ in range(3):
+        compiled.adam(*fast, 0.01, 0.9, 0.999, 1e-8)
+        textbook.adam(*exact, 0.01, 0.9, 0.999, 1e-8)
+    for found, wanted in zip(fast, exact, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+@pytest.mark.parametrize("kernels", [compiled, textbook])
+def test_optimizers_pass_nan_on(name: str, kernels: Kernels) -> None:
+    w, dw, *state = (np.ones(9, np.float32) for _ in range(4 if name == "adam" else 3))
+    dw[4] = np.nan
+    getattr(kernels, name)(w, dw, *state, *((0.1, 0.9, 0.999, 1e-8) if name == "adam" else (0.1, 0.9)))
+    assert np.isnan(w).tolist() == [i == 4 for i in range(9)]
+
+
+@pytest.mark.parametrize("kernels", [compiled, textbook])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_pixel_becomes_the_nearest_float_of_its_255th(kernels: Kernels, dtype: type) -> None:
+    if kernels is compiled and dtype is np.float64:
+        dtype = np.float32
+    pixels, out = np.arange(256, dtype=np.uint8).reshape(2, 128), np.empty((2, 128), dtype)
+    kernels.pixels_to_floats(pixels, out)
+    np.testing.assert_array_equal(out.ravel(), [dtype(i / 255) for i in range(256)])
+    assert out.max() == 1
