@@ -3,6 +3,7 @@
 Between `<!-- figure: NAME -->` and `<!-- end -->` stands what the function NAME below returns.
 """
 
+import functools
 import json
 import os
 import platform
@@ -20,6 +21,7 @@ from PIL import Image, ImageDraw
 
 from numnet.data.datasets import load_mnist
 from numnet.nn.layers import Dense
+from numnet.nn.network import Network
 from numnet.training.loop import fit
 from numnet.training.recipes import RECIPES, find_recipe
 
@@ -79,26 +81,30 @@ def _machine() -> str:
 
 
 def templates() -> str:
-    """A picture of all that the tutorial's network has learned: its weight matrices multiplied together.
+    """A picture of all that the tutorial's network learns: its weight matrices multiplied together, after less before.
 
     Without an activation between them the product of the four is the whole network, one 28x28 template a digit.
     """
     mnist, recipe = load_mnist(), find_recipe("tutorial")
     network = recipe.network(mnist.inputs, mnist.classes, seed=0, kernels="numba")
+    before = _product(network)
     fit(network, mnist.train, **recipe.training(), seed=0)
-    product = np.eye(mnist.inputs)
-    for layer in network.layers:
-        assert isinstance(layer, Dense)
-        product = product @ layer.w
+    learned = _product(network) - before
     sheet = Image.new("RGB", (5 * (TILE + GAP) + GAP, 2 * (TILE + GAP + CAPTION) + GAP), "white")
     draw = ImageDraw.Draw(sheet)
     for digit in range(10):
         x, y = GAP + digit % 5 * (TILE + GAP), GAP + digit // 5 * (TILE + GAP + CAPTION)
-        sheet.paste(_diverging(product[:, digit].reshape(28, 28)), (x, y))
+        sheet.paste(_diverging(learned[:, digit].reshape(28, 28)), (x, y))
         draw.text((x + TILE // 2, y + TILE + 3), str(digit), fill="black", anchor="mt", font_size=14)
     PICTURES.mkdir(exist_ok=True)
     sheet.save(PICTURES / "templates.png", optimize=True)
-    return "![Ten 28x28 templates in orange (ink speaks for the digit) and blue (ink speaks against it)](docs/pictures/templates.png)"
+    return "![Ten templates, orange where ink speaks for the digit, blue where against](docs/pictures/templates.png)"
+
+
+def _product(network: Network) -> np.ndarray:
+    """w1 @ w2 @ w3 @ w4: float (D, C)."""
+    weights = [layer.w for layer in network.layers if isinstance(layer, Dense)]
+    return functools.reduce(np.matmul, weights)
 
 
 def _diverging(values: np.ndarray) -> Image.Image:

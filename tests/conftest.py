@@ -1,0 +1,54 @@
+"""What several tests share: a tiny data set on disk, the bundled one in memory, commands run as a person runs them."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from numnet.data.datasets import Dataset, load_mnist
+from numnet.data.idx import write_idx
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def numnet_command() -> Command:
+    """`numnet_command("-m", "numnet.train", "--quiet")`: Python run so, warnings as errors, with what it printed."""
+
+    def run(*arguments: object, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+        line = [sys.executable, *map(str, arguments)]
+        environment = os.environ | {"PYTHONWARNINGS": "error"}
+        return subprocess.run(
+            line, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Dataset:
+    """The bundled MNIST; not to be written to."""
+    return load_mnist()
+
+
+@pytest.fixture
+def tiny_folder(tmp_path: Path) -> Path:
+    """MNIST's four files in small, raw and yours to break: 240 + 48 images of 6 x 5, 3 classes.
+
+    Class c has ink in rows 2c and 2c + 1 where the other classes have less, so a few dozen steps tell them apart.
+    """
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name, count in (("train", 240), ("t10k", 48)):
+        labels = rng.integers(0, 3, count).astype(np.uint8)
+        images = rng.integers(0, 100, (count, 6, 5), np.uint8)
+        for c in range(3):
+            images[labels == c, 2 * c : 2 * c + 2] += 120
+        write_idx(folder / f"{name}-images-idx3-ubyte", images)
+        write_idx(folder / f"{name}-labels-idx1-ubyte", labels)
+    return folder
