@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -12,19 +13,27 @@ import pytest
 from numnet.data.datasets import Dataset, load_mnist
 from numnet.data.idx import write_idx
 
-Command = Callable[..., "subprocess.CompletedProcess[str]"]
+Result = subprocess.CompletedProcess[str]
+Command = Callable[..., Result]
 
 
 @pytest.fixture(scope="session")
-def numnet_command() -> Command:
-    """`numnet_command("-m", "numnet.train", "--quiet")`: Python run so, warnings as errors, with what it printed."""
+def environment() -> dict[str, str]:
+    """What a command finds in a person's shell, output buffered as usual; and warnings are errors in it too."""
+    found = {**os.environ, "PYTHONWARNINGS": "error"}
+    found.pop("PYTHONUNBUFFERED", None)
+    return found
 
-    def run(*arguments: object, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+
+@pytest.fixture(scope="session")
+def numnet_command(environment: dict[str, str]) -> Command:
+    """`numnet_command("-m", "numnet.train", "--quiet")`: Python run so, and what it printed."""
+
+    def run(*arguments: object, cwd: Path | None = None, stdout: IO[str] | int = subprocess.PIPE) -> Result:
         line = [sys.executable, *map(str, arguments)]
-        environment = os.environ | {"PYTHONWARNINGS": "error"}
         return subprocess.run(
-            line, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False
-        )  # fmt: skip
+            line, cwd=cwd, env=environment, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=300, check=False
+        )
 
     return run
 

@@ -1,7 +1,7 @@
 """What a step does once to each number, compiled: sums over rows, masks, the loss, pixels.
 
-Each kernel deals stretches of its arrays out to the threads, and a plain loop over one stretch does the work:
-written inside the `prange` itself the loop would not be vectorised. What each one computes is said in textbook.py.
+Three of the four run on the calling thread: at a batch of 128 they take some microseconds each, about what it
+takes to wake a second thread. What each one computes is said in textbook.py.
 """
 
 import math
@@ -11,20 +11,11 @@ from numba import prange
 from numnet.kernels import BoolArray, ByteArray, FloatArray, IntArray, Scalar
 from numnet.kernels.jit import parallel, serial
 
-STRETCH = 8192  # numbers that a thread takes at a time: 32 KB of float32, what a core's first cache holds
-COLUMNS = 64  # columns of a matrix that a thread takes at a time: 256 B of a row, whole cache lines
-EXAMPLES = 16  # rows of logits that a thread takes at a time: a microsecond or two of work
-
-
-@parallel
-def sum_rows(a: FloatArray, out: FloatArray) -> None:
-    for part in prange((len(out) + COLUMNS - 1) // COLUMNS):
-        columns = slice(part * COLUMNS, (part + 1) * COLUMNS)
-        _sum_rows(a[:, columns], out[columns])
+EXAMPLES = 16  # rows of logits that a thread takes at a time: some microseconds of work
 
 
 @serial
-def _sum_rows(a: FloatArray, out: FloatArray) -> None:
+def sum_rows(a: FloatArray, out: FloatArray) -> None:
     out[:] = 0
     for m in range(len(a)):
         for n in range(len(out)):
@@ -35,15 +26,8 @@ def scale_by_mask(x: FloatArray, mask: BoolArray, scale: float, out: FloatArray)
     _scale_by_mask(x.reshape(-1), mask.reshape(-1), x.dtype.type(scale), out.reshape(-1))
 
 
-@parallel
-def _scale_by_mask(x: FloatArray, mask: BoolArray, scale: Scalar, out: FloatArray) -> None:
-    for part in prange((len(x) + STRETCH - 1) // STRETCH):
-        stretch = slice(part * STRETCH, (part + 1) * STRETCH)
-        _scale_stretch_by_mask(x[stretch], mask[stretch], scale, out[stretch])
-
-
 @serial
-def _scale_stretch_by_mask(x: FloatArray, mask: BoolArray, scale: Scalar, out: FloatArray) -> None:
+def _scale_by_mask(x: FloatArray, mask: BoolArray, scale: Scalar, out: FloatArray) -> None:
     for i in range(len(x)):
         out[i] = x[i] * (scale if mask[i] else 0 * scale)
 
@@ -79,14 +63,7 @@ def pixels_to_floats(pixels: ByteArray, out: FloatArray) -> None:
     _pixels_to_floats(pixels.reshape(-1), out.reshape(-1), out.dtype.type(255))
 
 
-@parallel
-def _pixels_to_floats(pixels: ByteArray, out: FloatArray, full_ink: Scalar) -> None:
-    for part in prange((len(pixels) + STRETCH - 1) // STRETCH):
-        stretch = slice(part * STRETCH, (part + 1) * STRETCH)
-        _pixels_to_floats_of_stretch(pixels[stretch], out[stretch], full_ink)
-
-
 @serial
-def _pixels_to_floats_of_stretch(pixels: ByteArray, out: FloatArray, full_ink: Scalar) -> None:
+def _pixels_to_floats(pixels: ByteArray, out: FloatArray, full_ink: Scalar) -> None:
     for i in range(len(pixels)):
         out[i] = pixels[i] / full_ink
