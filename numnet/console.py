@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -70,6 +71,30 @@ def _refuse(reason: str) -> int:
 def _drop_output() -> None:
     """Send what is still to be printed nowhere, so that the interpreter's last flush does not fail as well."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def interrupted_at_once() -> Iterator[None]:
+    """Inside the block Ctrl-C and SIGTERM end the process on the spot.
+
+    For work deep in a library: an exception raised amid a compiler's callbacks and destructors gets lost, and the
+    run goes on, or it comes out as an error about something else.
+    """
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    heeded = {number: handler for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
+    for number in heeded:
+        signal.signal(number, _leave)
+    try:
+        yield
+    finally:
+        for number, handler in heeded.items():
+            signal.signal(number, handler)
+
+
+def _leave(signum: int, frame: object) -> NoReturn:
+    word = "interrupted" if signum == signal.SIGINT else "terminated"
+    os.write(2, f"numnet: {word}\n".encode())
+    os._exit(128 + signum)
 
 
 def _terminate(signum: int, frame: object) -> NoReturn:

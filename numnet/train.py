@@ -13,7 +13,7 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from numnet.console import Parser, command, seconds_since_start
+from numnet.console import Parser, command, interrupted_at_once, seconds_since_start
 from numnet.errors import NonFiniteError, RecipeError
 from numnet.training.recipes import RECIPES, Recipe, find_recipe
 
@@ -147,6 +147,8 @@ def _bar_wanted(args: Namespace) -> bool:
 def _set_blas_threads(args: Namespace, say: Callable[[str], None]) -> int:
     """How many threads to use, at most one a core; NumPy's BLAS must be told before NumPy is imported."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if (limit := os.environ.get("NUMBA_NUM_THREADS", "")).isdigit():  # Numba refuses to go beyond it
+        cores = min(cores, max(1, int(limit)))
     threads = min(args.threads or cores, cores)
     if args.threads and args.threads > cores:
         say(f"--threads {args.threads}: using {cores}, as many as there are cores")
@@ -188,7 +190,8 @@ def _prepare_kernels(recipe: Recipe, kernels: str, threads: int, say: Callable[[
     started = time.perf_counter()
     from numnet.training.loop import warm_up
 
-    warm_up(recipe.changed(hidden=(8,) * len(recipe.hidden)), kernels, threads)
+    with interrupted_at_once():
+        warm_up(recipe.changed(hidden=(8,) * len(recipe.hidden)), kernels, threads)
     seconds = time.perf_counter() - started
     if kernels == "numba":
         say(f"Compiling… {seconds:.2f} s")

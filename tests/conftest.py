@@ -19,10 +19,9 @@ Command = Callable[..., Result]
 
 @pytest.fixture(scope="session")
 def environment() -> dict[str, str]:
-    """What a command finds in a person's shell, output buffered as usual; and warnings are errors in it too."""
+    """What a command finds in a person's shell, whatever this one has set; and warnings are errors in it too."""
     found = {**os.environ, "PYTHONWARNINGS": "error"}
-    found.pop("PYTHONUNBUFFERED", None)
-    return found
+    return {name: value for name, value in found.items() if name not in ("PYTHONUNBUFFERED", "NUMBA_NUM_THREADS")}
 
 
 @pytest.fixture(scope="session")

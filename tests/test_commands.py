@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -163,6 +164,13 @@ def test_more_threads_than_cores_are_capped_with_a_word(train: Train) -> None:
     assert f"; kernels textbook, {os_threads()}\n" in run.stdout
 
 
+@pytest.mark.slow
+def test_a_limit_on_numbas_threads_is_kept_to(numnet_command: Command, tiny_folder: Path) -> None:
+    program = "import os, sys; os.environ['NUMBA_NUM_THREADS'] = '1'; from numnet.train import main; main(sys.argv[1:])"
+    run = numnet_command("-c", program, "--data", tiny_folder, "--hidden", 8, "--dry-run", "--threads", 2, "--json")
+    assert result_of(run)["threads"] == 1
+
+
 def test_one_seed_makes_one_network_and_another_seed_another(train: Train) -> None:
     runs = (train("--recipe", "intended", "--steps", 3, "--seed", seed, "--json") for seed in (0, 0, 1))
     one, again, other = (result_of(run)["parameters_sha256"] for run in runs)
@@ -277,16 +285,18 @@ def test_a_network_that_no_memory_holds_is_refused_on_one_line(train: Train) -> 
 
 
 @contextmanager
-def training(folder: Path, environment: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
-    """A run without end, at its first step."""
-    line = [sys.executable, "-m", "numnet.train", "--data", str(folder), *SMALL, *ENDLESS]
+def training(
+    folder: Path, environment: dict[str, str], *flags: str, until: str = "Iteration 0 "
+) -> Iterator["subprocess.Popen[str]"]:
+    """A run without end, at its first step or where it prints a line that begins with `until`."""
+    line = [sys.executable, "-m", "numnet.train", "--data", str(folder), *SMALL, *ENDLESS, *flags]
     pipe = subprocess.PIPE
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child of a shell's `&` would ignore it
     with subprocess.Popen(line, env=environment, stdout=pipe, stderr=pipe, text=True) as run:
         signal.signal(signal.SIGINT, before)
         try:
             assert run.stdout is not None
-            while not run.stdout.readline().startswith("Iteration 0 "):
+            while not run.stdout.readline().startswith(until):
                 assert run.poll() is None
             yield run
         finally:
@@ -304,6 +314,42 @@ def test_an_interrupted_run_says_so_and_no_more(
         story, errors = run.communicate(timeout=30)
     assert (run.returncode, errors) == (code, f"numnet: {word}\n")
     assert "test set" not in story
+
+
+def test_an_interruption_that_a_library_would_swallow_ends_the_process_on_the_spot(numnet_command: Command) -> None:
+    """Python ignores what a destructor raises, and a compiler's callbacks do the same."""
+    program = """if True:
+        import os, signal, sys
+        from numnet.console import interrupted_at_once
+        class Swallowing:
+            def __del__(self):
+                os.kill(os.getpid(), signal.SIGINT)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        with interrupted_at_once():
+            pass
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except KeyboardInterrupt:
+            print("outside it is an exception", flush=True)
+        with interrupted_at_once():
+            Swallowing()
+        print("the run went on")
+    """
+    run = numnet_command("-c", program)
+    assert (run.returncode, run.stdout, run.stderr) == (130, "outside it is an exception\n", "numnet: interrupted\n")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
+def test_an_interrupted_compilation_says_so_and_no_more(
+    tiny_folder: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    anew = environment | {"NUMNET_CACHE": str(tmp_path)}
+    with training(tiny_folder, anew, "--kernels", "numba", until="tiny: ") as run:
+        time.sleep(2)  # amid the compilation of some kernel; a cold start takes several times as long
+        run.send_signal(signal.SIGINT)
+        story, errors = run.communicate(timeout=30)
+    assert (run.returncode, story, errors) == (130, "", "numnet: interrupted\n")
 
 
 def test_a_reader_that_has_read_enough_ends_the_run_quietly(tiny_folder: Path, environment: dict[str, str]) -> None:
