@@ -1,118 +1,82 @@
-"""The activations and their backward, compiled: one loop each, and two kernels that deal the loops out to threads.
+"""The activations and their backward, compiled: a loop each, dealt out to the threads by stretches.
 
-A loop stands in a function of its own, over a stretch of the arrays: written inside the `prange` it would not be
-vectorised. What each one computes is said in textbook.py.
+What each one computes is said in textbook.py.
 """
 
 import math
 
-from numba import prange
-
 from numnet.kernels import FloatArray
-from numnet.kernels.jit import parallel, serial
-
-STRETCH = 8192  # numbers that a thread takes at a time: 32 KB of float32, what a core's first cache holds
-FEW = 4 * STRETCH  # up to so many numbers one thread is done sooner than a second one is woken, in about 4 µs
-
-RELU, TANH, SIGMOID = range(3)
+from numnet.kernels.jit import deal_stretches, serial, stretch
 
 
 def relu(x: FloatArray, out: FloatArray) -> None:
-    _forward(RELU, x, out)
+    deal_stretches(_relu, x.reshape(-1), out.reshape(-1))
 
 
 @serial
-def _relu(x: FloatArray, out: FloatArray) -> None:
+def _relu(part: int, parts: int, x: FloatArray, out: FloatArray) -> None:
+    mine = stretch(part, parts, len(x))
+    x, out = x[mine], out[mine]
     for i in range(len(x)):
         out[i] = 0 if x[i] <= 0 else x[i]  # NaN is not <= 0, so it passes
 
 
 def relu_backward(dy: FloatArray, y: FloatArray, out: FloatArray) -> None:
-    _backward(RELU, dy, y, out)
+    deal_stretches(_relu_backward, dy.reshape(-1), y.reshape(-1), out.reshape(-1))
 
 
 @serial
-def _relu_backward(dy: FloatArray, y: FloatArray, out: FloatArray) -> None:
+def _relu_backward(part: int, parts: int, dy: FloatArray, y: FloatArray, out: FloatArray) -> None:
+    mine = stretch(part, parts, len(y))
+    dy, y, out = dy[mine], y[mine], out[mine]
     for i in range(len(y)):
         out[i] = dy[i] * (y[i] > 0)
 
 
 def tanh(x: FloatArray, out: FloatArray) -> None:
-    _forward(TANH, x, out)
+    deal_stretches(_tanh, x.reshape(-1), out.reshape(-1))
 
 
 @serial
-def _tanh(x: FloatArray, out: FloatArray) -> None:
+def _tanh(part: int, parts: int, x: FloatArray, out: FloatArray) -> None:
+    mine = stretch(part, parts, len(x))
+    x, out = x[mine], out[mine]
     for i in range(len(x)):
         out[i] = math.tanh(x[i])
 
 
 def tanh_backward(dy: FloatArray, y: FloatArray, out: FloatArray) -> None:
-    _backward(TANH, dy, y, out)
+    deal_stretches(_tanh_backward, dy.reshape(-1), y.reshape(-1), out.reshape(-1))
 
 
 @serial
-def _tanh_backward(dy: FloatArray, y: FloatArray, out: FloatArray) -> None:
+def _tanh_backward(part: int, parts: int, dy: FloatArray, y: FloatArray, out: FloatArray) -> None:
+    mine = stretch(part, parts, len(y))
+    dy, y, out = dy[mine], y[mine], out[mine]
     for i in range(len(y)):
         out[i] = dy[i] * (1 - y[i] * y[i])
 
 
 def sigmoid(x: FloatArray, out: FloatArray) -> None:
-    _forward(SIGMOID, x, out)
+    deal_stretches(_sigmoid, x.reshape(-1), out.reshape(-1))
 
 
 @serial
-def _sigmoid(x: FloatArray, out: FloatArray) -> None:
+def _sigmoid(part: int, parts: int, x: FloatArray, out: FloatArray) -> None:
+    mine = stretch(part, parts, len(x))
+    x, out = x[mine], out[mine]
     for i in range(len(x)):
         z = math.exp(-abs(x[i]))
         out[i] = (z if x[i] < 0 else 1) / (1 + z)
 
 
 def sigmoid_backward(dy: FloatArray, y: FloatArray, out: FloatArray) -> None:
-    _backward(SIGMOID, dy, y, out)
+    deal_stretches(_sigmoid_backward, dy.reshape(-1), y.reshape(-1), out.reshape(-1))
 
 
 @serial
-def _sigmoid_backward(dy: FloatArray, y: FloatArray, out: FloatArray) -> None:
+def _sigmoid_backward(part: int, parts: int, dy: FloatArray, y: FloatArray, out: FloatArray) -> None:
+    mine = stretch(part, parts, len(y))
+    dy, y, out = dy[mine], y[mine], out[mine]
     for i in range(len(y)):
         out[i] = dy[i] * (y[i] * (1 - y[i]))
-
-
-def _forward(kind: int, x: FloatArray, out: FloatArray) -> None:
-    x, out = x.reshape(-1), out.reshape(-1)
-    if len(x) <= FEW:
-        (_relu, _tanh, _sigmoid)[kind](x, out)
-    else:
-        _deal_forward(kind, x, out)
-
-
-def _backward(kind: int, dy: FloatArray, y: FloatArray, out: FloatArray) -> None:
-    dy, y, out = dy.reshape(-1), y.reshape(-1), out.reshape(-1)
-    if len(y) <= FEW:
-        (_relu_backward, _tanh_backward, _sigmoid_backward)[kind](dy, y, out)
-    else:
-        _deal_backward(kind, dy, y, out)
-
-
-@parallel
-def _deal_forward(kind: int, x: FloatArray, out: FloatArray) -> None:
-    for part in prange((len(x) + STRETCH - 1) // STRETCH):
-        stretch = slice(part * STRETCH, (part + 1) * STRETCH)
-        if kind == RELU:
-            _relu(x[stretch], out[stretch])
-        elif kind == TANH:
-            _tanh(x[stretch], out[stretch])
-        else:
-            _sigmoid(x[stretch], out[stretch])
-
-
-@parallel
-def _deal_backward(kind: int, dy: FloatArray, y: FloatArray, out: FloatArray) -> None:
-    for part in prange((len(y) + STRETCH - 1) // STRETCH):
-        stretch = slice(part * STRETCH, (part + 1) * STRETCH)
-        if kind == RELU:
-            _relu_backward(dy[stretch], y[stretch], out[stretch])
-        elif kind == TANH:
-            _tanh_backward(dy[stretch], y[stretch], out[stretch])
-        else:
-            _sigmoid_backward(dy[stretch], y[stretch], out[stretch])

@@ -1,17 +1,17 @@
 """What a step does once to each number, compiled: sums over rows, masks, the loss, pixels.
 
-Three of the four run on the calling thread: at a batch of 128 they take some microseconds each, about what it
-takes to wake a second thread. What each one computes is said in textbook.py.
+The loss is dealt out to the threads. The other three run on the calling thread: at a batch of 128 they take some
+microseconds each, about what it takes to wake a second one. What each one computes is said in textbook.py.
 """
 
 import math
 
-from numba import prange
+import numpy as np
 
 from numnet.kernels import BoolArray, ByteArray, FloatArray, IntArray, Scalar
-from numnet.kernels.jit import parallel, serial
+from numnet.kernels.jit import deal, inner, serial, stretch, threads
 
-EXAMPLES = 16  # rows of logits that a thread takes at a time: some microseconds of work
+FEW = 512  # up to so many logits one thread is done before a second one is awake
 
 
 @serial
@@ -35,19 +35,21 @@ def _scale_by_mask(x: FloatArray, mask: BoolArray, scale: Scalar, out: FloatArra
 def softmax_cross_entropy(
     logits: FloatArray, labels: IntArray, scale: float, losses: FloatArray, dlogits: FloatArray
 ) -> None:
-    _softmax_cross_entropy(logits, labels, logits.dtype.type(scale), losses, dlogits)
-
-
-@parallel
-def _softmax_cross_entropy(
-    logits: FloatArray, labels: IntArray, scale: Scalar, losses: FloatArray, dlogits: FloatArray
-) -> None:
-    for part in prange((len(labels) + EXAMPLES - 1) // EXAMPLES):
-        for b in range(part * EXAMPLES, min((part + 1) * EXAMPLES, len(labels))):
-            losses[b] = _softmax_cross_entropy_of_one(logits[b], labels[b], scale, dlogits[b])
+    parts = 1 if logits.size <= FEW else threads()
+    labels = labels.astype(np.int64, copy=False)  # `deal` wants the same types at each call
+    deal(_softmax_cross_entropy, parts, parts, logits, labels, logits.dtype.type(scale), losses, dlogits)
 
 
 @serial
+def _softmax_cross_entropy(
+    part: int, parts: int, logits: FloatArray, labels: IntArray, scale: Scalar, losses: FloatArray, dlogits: FloatArray
+) -> None:
+    mine = stretch(part, parts, len(labels))
+    for b in range(mine.start, mine.stop):
+        losses[b] = _softmax_cross_entropy_of_one(logits[b], labels[b], scale, dlogits[b])
+
+
+@inner
 def _softmax_cross_entropy_of_one(logits: FloatArray, label: int, scale: Scalar, dlogits: FloatArray) -> Scalar:
     largest = logits.max()
     for c in range(len(logits)):

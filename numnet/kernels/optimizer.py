@@ -7,28 +7,20 @@ float64 among them would turn the whole loop to float64, at half the speed.
 import math
 
 import numpy as np
-from numba import prange
 
-from numnet.kernels import FloatArray, Scalar
-from numnet.kernels.jit import parallel, serial
-
-STRETCH = 16384  # parameters that a thread takes at a time: 64 KB of each vector, long runs for the prefetcher
+from numnet.kernels import FloatArray
+from numnet.kernels.jit import deal_stretches, serial, stretch
 
 
 def sgd(w: FloatArray, dw: FloatArray, velocity: FloatArray, learning_rate: float, momentum: float) -> None:
-    number = w.dtype.type
-    _sgd(w, dw, velocity, number(learning_rate), number(momentum))
-
-
-@parallel
-def _sgd(w: FloatArray, dw: FloatArray, velocity: FloatArray, learning_rate: Scalar, momentum: Scalar) -> None:
-    for part in prange((len(w) + STRETCH - 1) // STRETCH):
-        stretch = slice(part * STRETCH, (part + 1) * STRETCH)
-        _sgd_stretch(w[stretch], dw[stretch], velocity[stretch], learning_rate, momentum)
+    deal_stretches(_sgd, w, dw, velocity, np.array((learning_rate, momentum), w.dtype))
 
 
 @serial
-def _sgd_stretch(w: FloatArray, dw: FloatArray, velocity: FloatArray, learning_rate: Scalar, momentum: Scalar) -> None:
+def _sgd(part: int, parts: int, w: FloatArray, dw: FloatArray, velocity: FloatArray, scalars: FloatArray) -> None:
+    mine = stretch(part, parts, len(w))
+    w, dw, velocity = w[mine], dw[mine], velocity[mine]
+    learning_rate, momentum = scalars[0], scalars[1]
     for i in range(len(w)):
         velocity[i] = momentum * velocity[i] + dw[i]
         w[i] -= learning_rate * velocity[i]
@@ -39,18 +31,15 @@ def adam(
     step_size: float, beta1: float, beta2: float, epsilon: float,
 ) -> None:  # fmt: skip
     scalars = np.array((step_size, beta1, 1 - beta1, beta2, 1 - beta2, epsilon), w.dtype)
-    _adam(w, dw, m, v, scalars)
-
-
-@parallel
-def _adam(w: FloatArray, dw: FloatArray, m: FloatArray, v: FloatArray, scalars: FloatArray) -> None:
-    for part in prange((len(w) + STRETCH - 1) // STRETCH):
-        stretch = slice(part * STRETCH, (part + 1) * STRETCH)
-        _adam_stretch(w[stretch], dw[stretch], m[stretch], v[stretch], scalars)
+    deal_stretches(_adam, w, dw, m, v, scalars)
 
 
 @serial
-def _adam_stretch(w: FloatArray, dw: FloatArray, m: FloatArray, v: FloatArray, scalars: FloatArray) -> None:
+def _adam(
+    part: int, parts: int, w: FloatArray, dw: FloatArray, m: FloatArray, v: FloatArray, scalars: FloatArray
+) -> None:
+    mine = stretch(part, parts, len(w))
+    w, dw, m, v = w[mine], dw[mine], m[mine], v[mine]
     step_size, keep_m, add_m = scalars[0], scalars[1], scalars[2]
     keep_v, add_v, epsilon = scalars[3], scalars[4], scalars[5]
     for i in range(len(w)):

@@ -1,0 +1,259 @@
+"""Explicit vectors: what the products need and no compiler finds by itself, in LLVM's own instructions.
+
+Each routine stands under its plain Python double, which says what it computes and runs when the JIT is off.
+`at(array, i)` is where array[i] lies: an address in compiled code, the view array[i:] for a double. Numbers are
+float32; lengths and strides count numbers, not bytes. Nothing is checked: callers stay inside their arrays.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numba import config, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+HAS = llvm.get_host_cpu_features()
+LANES = 16 if HAS.get("avx512f") else 8 if HAS.get("avx2") else 4  # numbers in a vector
+REGISTERS = 32 if HAS.get("avx512f") or HAS.get("neon") else 16  # vectors that the CPU holds at a time
+FUSED = bool(HAS.get("fma") or HAS.get("neon"))  # whether multiply and add are one instruction, with one rounding
+
+# (rows, vectors) of a tile. Its 12 or 16 sums keep the CPU's two multipliers busy (each takes 4 cycles, so 8 at least
+# must be under way) and leave registers for a row of b and a number of a. A tile about square uses each number that it
+# loads most often. Where zeros are skipped it is flat: a k can be skipped only if all rows of the tile are zero there.
+TILE = (6, 2) if REGISTERS == 16 else (8, 2)
+SPARSE_TILE = (2, 4)
+
+FLOAT, INT, LONG = ir.FloatType(), ir.IntType(32), ir.IntType(64)
+VECTOR, SPREAD = ir.VectorType(FLOAT, LANES), ir.VectorType(INT, LANES)([0] * LANES)
+Builder: TypeAlias = Any  # llvmlite has no types
+Value: TypeAlias = Any
+
+
+def _doubled_by(double: Callable[..., Any], result: Any = types.none) -> Callable[[Callable[..., Any]], Any]:
+    """Make a routine of the function below: its double where the JIT is off, else the instructions that it emits."""
+
+    def choose(emit: Callable[..., Any]) -> Any:
+        def typed(context: Any, *kinds: Any) -> Any:
+            def lower(context: Any, builder: Builder, signature: Any, values: list[Value]) -> Value:
+                made = emit(builder, *values)
+                return context.get_dummy_value() if made is None else made
+
+            return result(*[types.intp] * len(kinds)), lower
+
+        first = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        typed.__signature__ = inspect.Signature([first, *inspect.signature(double).parameters.values()])  # type: ignore[attr-defined]
+        return double if config.DISABLE_JIT else intrinsic(typed)
+
+    return choose
+
+
+def _at(context: Any, array: Any, index: Any) -> Any:
+    def lower(context: Any, builder: Builder, signature: Any, values: list[Value]) -> Value:
+        data = context.make_array(signature.args[0])(context, builder, values[0]).data
+        return builder.ptrtoint(builder.gep(data, [values[1]]), LONG)
+
+    return types.intp(array, types.intp), lower
+
+
+at: Any = (lambda array, index: array.reshape(-1)[index:]) if config.DISABLE_JIT else intrinsic(_at)
+
+# --- the micro-kernel ---------------------------------------------------------------------------------------------
+
+
+def _sparse_tile(
+    start: Any, start_row: int, a: Any, a_row: int, a_step: int, b: Any, b_row: int,
+    out: Any, out_row: int, rows: int, columns: int, count: int, places: Any,
+) -> None:  # fmt: skip
+    for i in range(rows):
+        sums = start[i * start_row :][:columns].copy()
+        for k in range(count) if places is None else places[:count]:
+            sums = (np.float64(a[i * a_row + k * a_step]) * b[k * b_row :][:columns] + sums).astype(np.float32)
+        out[i * out_row :][:columns] = sums + np.float32(0)
+
+
+def _tile(
+    start: Any, start_row: int, a: Any, a_row: int, a_step: int, b: Any, b_row: int,
+    out: Any, out_row: int, rows: int, columns: int, count: int,
+) -> None:  # fmt: skip
+    _sparse_tile(start, start_row, a, a_row, a_step, b, b_row, out, out_row, rows, columns, count, None)
+
+
+@_doubled_by(_tile)
+def tile(builder: Builder, *operands: Value) -> None:
+    """out[i, j] = start[i, j] + sum over k of a[i, k] * b[k, j], the sums in registers; TILE is the most of them.
+
+    start_row, a_row, b_row, out_row : from one row to the next; a_step : from one k of a to the next
+    """
+    _any_height(builder, *TILE, *operands, None)
+
+
+@_doubled_by(_sparse_tile)
+def sparse_tile(builder: Builder, *operands: Value) -> None:
+    """The same, visiting only the k in places, int32 (count,); SPARSE_TILE is the most of it."""
+    _any_height(builder, *SPARSE_TILE, *operands)
+
+
+def _any_height(builder: Builder, most: int, vectors: int, *operands: Value) -> None:
+    """Emit a tile of each height up to `most`, and a jump to the one that is asked for."""
+    rows, done = operands[9], builder.append_basic_block("done")
+    switch = builder.switch(rows, done)
+    for height in range(1, most + 1):
+        block = builder.append_basic_block(f"rows_{height}")
+        switch.add_case(LONG(height), block)
+        builder.position_at_end(block)
+        _emit_tile(builder, height, vectors, *operands)
+        builder.branch(done)
+    builder.position_at_end(done)
+
+
+def _emit_tile(
+    builder: Builder, height: int, vectors: int,
+    start: Value, start_row: Value, a: Value, a_row: Value, a_step: Value, b: Value, b_row: Value,
+    out: Value, out_row: Value, _: Value, columns: Value, count: Value, places: Value,
+) -> None:  # fmt: skip
+    block = [(i, j) for i in range(height) for j in range(vectors)]
+    sums = {place: cgutils.alloca_once(builder, VECTOR) for place in block}  # LLVM makes registers of these
+
+    def corner(base: Value, row: Value, i: int, j: int) -> Value:
+        return _pointer(builder, base, builder.add(builder.mul(row, LONG(i)), LONG(j * LANES)))
+
+    def read(ragged: bool) -> None:
+        for i, j in block:
+            builder.store(_load_row(builder, corner(start, start_row, i, j), columns, j, ragged), sums[i, j])
+
+    def write(ragged: bool) -> None:
+        for i, j in block:  # -0 + 0 is 0, so that a sum shows no trace of a zero that was skipped or not
+            total = builder.fadd(builder.load(sums[i, j]), VECTOR([0.0] * LANES))
+            _store_row(builder, total, corner(out, out_row, i, j), columns, j, ragged)
+
+    whole = builder.icmp_signed("==", columns, LONG(vectors * LANES))
+    _if_else(builder, whole, lambda: read(False), lambda: read(True))
+    with cgutils.for_range(builder, count) as loop:
+        k = loop.index if places is None else builder.sext(_load(builder, places, loop.index, INT), LONG)
+        across, down = builder.mul(k, a_step), builder.mul(k, b_row)
+        row = [_load(builder, b, builder.add(down, LONG(j * LANES))) for j in range(vectors)]
+        for i in range(height):
+            factor = _splat(builder, _load(builder, a, builder.add(builder.mul(a_row, LONG(i)), across), FLOAT))
+            for j in range(vectors):
+                builder.store(_fma(builder, factor, row[j], builder.load(sums[i, j])), sums[i, j])
+    _if_else(builder, whole, lambda: write(False), lambda: write(True))
+
+
+# --- packing, and lists of what is not zero -------------------------------------------------------------------------
+
+
+def _move(source: Any, out: Any) -> None:
+    out[:LANES] = source[:LANES]
+
+
+@_doubled_by(_move)
+def move(builder: Builder, source: Value, out: Value) -> None:
+    """Copy one vector."""
+    builder.store(_load(builder, source, LONG(0)), _pointer(builder, out, LONG(0)), align=4)
+
+
+def _transpose(a: Any, a_row: int, out: Any, out_row: int) -> None:
+    for i in range(LANES):
+        for j in range(LANES):
+            out[j * out_row + i] = a[i * a_row + j]
+
+
+@_doubled_by(_transpose)
+def transpose(builder: Builder, a: Value, a_row: Value, out: Value, out_row: Value) -> None:
+    """A square of LANES by LANES, turned: swap its off-diagonal quarters, then those of each quarter, and so on.
+
+    Source: Eklundh 1972, "A fast computer method for matrix transposing".
+    """
+    rows = [_load(builder, a, builder.mul(a_row, LONG(i))) for i in range(LANES)]
+    half = LANES // 2
+    while half:
+        low = [lane + (LANES - half if lane & half else 0) for lane in range(LANES)]
+        high = [lane + (LANES if lane & half else half) for lane in range(LANES)]
+        for i in (i for i in range(LANES) if not i & half):
+            pair = rows[i], rows[i + half]
+            rows[i] = builder.shuffle_vector(*pair, ir.VectorType(INT, LANES)(low))
+            rows[i + half] = builder.shuffle_vector(*pair, ir.VectorType(INT, LANES)(high))
+        half //= 2
+    for j, row in enumerate(rows):
+        builder.store(row, _pointer(builder, out, builder.mul(out_row, LONG(j))), align=4)
+
+
+def _list_columns(a: Any, a_row: int, a_step: int, count: int, places: Any) -> int:
+    columns = [k for k in range(count) if a[k * a_step] != 0 or a[k * a_step + a_row] != 0]
+    places[: len(columns)] = columns
+    return len(columns)
+
+
+@_doubled_by(_list_columns, result=types.intp)
+def list_columns(builder: Builder, a: Value, a_row: Value, a_step: Value, count: Value, places: Value) -> Value:
+    """Write down each k at which one of two rows of a is not zero; how many they are. NaN is not zero."""
+    found = cgutils.alloca_once_value(builder, LONG(0))
+    with cgutils.for_range(builder, count) as loop:  # each k is written, and kept by counting it: no branch to guess
+        across, zero = builder.mul(loop.index, a_step), FLOAT(0.0)
+        one, other = _load(builder, a, across, FLOAT), _load(builder, a, builder.add(across, a_row), FLOAT)
+        builder.store(builder.trunc(loop.index, INT), _pointer(builder, places, builder.load(found), INT))
+        filled = builder.or_(builder.fcmp_unordered("!=", one, zero), builder.fcmp_unordered("!=", other, zero))
+        builder.store(builder.add(builder.load(found), builder.zext(filled, LONG)), found)
+    return builder.load(found)
+
+
+# --- single instructions --------------------------------------------------------------------------------------------
+
+
+def _if_else(builder: Builder, condition: Value, one: Callable[[], None], other: Callable[[], None]) -> None:
+    with builder.if_else(condition) as (then, otherwise):
+        with then:
+            one()
+        with otherwise:
+            other()
+
+
+def _pointer(builder: Builder, base: Value, offset: Value, kind: Any = VECTOR) -> Value:
+    return builder.inttoptr(builder.add(base, builder.shl(offset, LONG(2))), kind.as_pointer())
+
+
+def _load(builder: Builder, base: Value, offset: Value, kind: Any = VECTOR) -> Value:
+    return builder.load(_pointer(builder, base, offset, kind), align=4)
+
+
+def _load_row(builder: Builder, pointer: Value, columns: Value, j: int, ragged: bool) -> Value:
+    """Vector j of a row; where the row is ragged, zeros from `columns` on, where memory is somebody else's."""
+    if not ragged:
+        return builder.load(pointer, align=4)
+    kept, zeros = _lanes_below(builder, columns, j), VECTOR([0.0] * LANES)
+    return _call(builder, f"llvm.masked.load.v{LANES}f32.p0", VECTOR, pointer, INT(4), kept, zeros)
+
+
+def _store_row(builder: Builder, value: Value, pointer: Value, columns: Value, j: int, ragged: bool) -> None:
+    if not ragged:
+        builder.store(value, pointer, align=4)
+        return
+    kept = _lanes_below(builder, columns, j)
+    _call(builder, f"llvm.masked.store.v{LANES}f32.p0", ir.VoidType(), value, pointer, INT(4), kept)
+
+
+def _lanes_below(builder: Builder, columns: Value, j: int) -> Value:
+    lanes = ir.VectorType(INT, LANES)([j * LANES + lane for lane in range(LANES)])
+    return builder.icmp_signed("<", lanes, _splat(builder, builder.trunc(columns, INT)))
+
+
+def _splat(builder: Builder, number: Value) -> Value:
+    """A vector with `number` in every lane."""
+    lane = builder.insert_element(ir.VectorType(number.type, LANES)(ir.Undefined), number, INT(0))
+    return builder.shuffle_vector(lane, lane, SPREAD)
+
+
+def _fma(builder: Builder, x: Value, y: Value, z: Value) -> Value:
+    """x * y + z, with one rounding where the CPU can."""
+    if FUSED:
+        return _call(builder, f"llvm.fma.v{LANES}f32", VECTOR, x, y, z)
+    return builder.fadd(builder.fmul(x, y), z)
+
+
+def _call(builder: Builder, name: str, kind: Any, *values: Value) -> Value:
+    function = ir.FunctionType(kind, [value.type for value in values])
+    return builder.call(cgutils.get_or_insert_function(builder.module, function, name), values)
