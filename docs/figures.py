@@ -129,8 +129,8 @@ def main(names: list[str]) -> None:
     readme = ROOT / "README.md"
     for name in names or FIGURES:
         text = FIGURES[name]()
-        pattern = rf"(<!-- figure: {name} -->\n).*?(\n<!-- end -->)"
-        renewed, count = re.subn(pattern, lambda m, t=text: m[1] + t + m[2], readme.read_text(), flags=re.DOTALL)
+        pattern = rf"(<!-- figure: {name} -->\n).*?(<!-- end -->)"
+        renewed, count = re.subn(pattern, lambda m, t=text: f"{m[1]}{t}\n{m[2]}", readme.read_text(), flags=re.DOTALL)
         if not count:
             raise SystemExit(f"README.md has no place for figure {name}")
         readme.write_text(renewed)
