@@ -278,7 +278,7 @@ def test_a_last_update_that_runs_away_is_no_result(train: Train) -> None:
 
 
 def test_a_network_that_no_memory_holds_is_refused_on_one_line(train: Train) -> None:
-    refused(train("--hidden", 10**11, "--quiet"), "not enough memory")
+    refused(train("--hidden", "1000000,1000000", "--quiet"), "not enough memory")
 
 
 # What is interrupted

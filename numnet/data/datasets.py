@@ -150,6 +150,10 @@ def _split(name: str, paths: list[Path], arrays: list[ByteArray]) -> Dataset:
         raise DataError(
             f"{paths[3]}: label {test_labels.max()} out of range; the training labels are 0 to {classes - 1}"
         )
+    if len(labels) < VALIDATION_SHARE:
+        raise DataError(
+            f"{paths[0]}: {len(labels)} images; expected {VALIDATION_SHARE} or more, to hold one in twelve out"
+        )
     held_out = len(labels) // VALIDATION_SHARE
     return Dataset(
         name,
@@ -163,5 +167,5 @@ def _split(name: str, paths: list[Path], arrays: list[ByteArray]) -> Dataset:
 def _check_counts(images_path: Path, images: ByteArray, labels_path: Path, labels: ByteArray) -> None:
     if len(images) != len(labels):
         raise DataError(f"{labels_path}: {len(labels):,} labels for {len(images):,} images in {images_path.name}")
-    if len(images) < VALIDATION_SHARE or images[0].size == 0:
-        raise DataError(f"{images_path}: shape {images.shape}; expected at least {VALIDATION_SHARE} images with pixels")
+    if not images.size:
+        raise DataError(f"{images_path}: shape {images.shape}; expected at least one image with pixels")

@@ -14,7 +14,7 @@ from numnet.nn.network import Network
 from numnet.nn.optim import OPTIMIZERS, Optimizer
 from numnet.randomness import Draw
 from numnet.training.callbacks import BatchLog, Callback, History, Run
-from numnet.training.recipes import Recipe
+from numnet.training.recipes import Recipe, check_learning_rate
 from numnet.training.schedules import SCHEDULES
 
 
@@ -97,8 +97,8 @@ def count_steps(steps: int | None, epochs: float | None, batch_size: int, images
         raise RecipeError("give either steps or epochs, and not both")
     if steps is not None and steps < 1:
         raise RecipeError(f"{steps} steps: expected at least 1")
-    if epochs is not None and not 0 < epochs < math.inf:
-        raise RecipeError(f"{epochs} epochs: expected more than 0")
+    if epochs is not None and not 0 < epochs < 1e9:
+        raise RecipeError(f"{epochs} epochs: expected more than 0, and less than a billion")
     return steps if steps is not None else math.ceil((epochs or 0) * images / batch_size)
 
 
@@ -108,8 +108,7 @@ def check_settings(optimizer: str, learning_rate: float, schedule: str) -> None:
         raise RecipeError(f"unknown optimizer {optimizer!r}: expected one of {', '.join(OPTIMIZERS)}")
     if schedule not in SCHEDULES:
         raise RecipeError(f"unknown schedule {schedule!r}: expected one of {', '.join(SCHEDULES)}")
-    if not 0 < learning_rate < math.inf:
-        raise RecipeError(f"a learning rate of {learning_rate}: expected a positive number, such as 0.001")
+    check_learning_rate(learning_rate)
 
 
 def _check_fits(network: Network, split: Split) -> None:

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from numnet.nn.network import Network
 
 
+MOST = 1_000_000  # units of a layer, and images of a batch: beyond it any number is a slip of the hand
+
+
+def check_learning_rate(learning_rate: float) -> None:
+    """Raises RecipeError unless a learning rate is a positive, finite number."""
+    if not 0 < learning_rate < math.inf:
+        raise RecipeError(f"a learning rate of {learning_rate}: expected a positive number, such as 0.001")
+
+
 @dataclass(frozen=True)
 class Recipe:
     """The numbers of a run.
@@ -64,8 +73,8 @@ class Recipe:
         return self.dropout[:1] * missing + self.dropout[max(0, -missing) :]
 
     def _with_rate(self, rates: tuple[float, ...], rate: float) -> tuple[float, ...]:
-        if not any(rates):
-            example = ",".join(["0"] * (len(rates) - 1) + [f"{rate:g}"])
+        if rate and not any(rates):
+            example = ",".join(["0"] * (len(rates) - 1) + ["0.5"])
             raise RecipeError(
                 f"recipe {self.name} has dropout after no layer, so {rate:g} alone has no place: "
                 f"give one rate a hidden layer, such as {example}"
@@ -74,8 +83,8 @@ class Recipe:
 
     def check(self) -> None:
         """Raises RecipeError for a number that no network or run can have."""
-        if any(width < 1 for width in self.hidden):
-            raise RecipeError(f"hidden widths {self.hidden}: each must be at least 1")
+        if any(not 1 <= width <= MOST for width in self.hidden):
+            raise RecipeError(f"hidden widths {self.hidden}: each must be at least 1 and at most {MOST:,}")
         if len(self.dropout) != len(self.hidden):
             raise RecipeError(
                 f"{len(self.dropout)} drop rates for {len(self.hidden)} hidden layers: expected one for each"
@@ -83,10 +92,9 @@ class Recipe:
         for rate in self.dropout:
             if not 0 <= rate < 1:
                 raise RecipeError(f"a drop rate of {rate}: expected at least 0 and less than 1")
-        if self.batch_size < 1:
-            raise RecipeError(f"a batch size of {self.batch_size}: expected at least 1")
-        if not 0 < self.learning_rate < math.inf:
-            raise RecipeError(f"a learning rate of {self.learning_rate}: expected a positive number, such as 0.001")
+        if not 1 <= self.batch_size <= MOST:
+            raise RecipeError(f"a batch size of {self.batch_size}: expected at least 1 and at most {MOST:,}")
+        check_learning_rate(self.learning_rate)
 
     def describe(self, inputs: int, classes: int) -> str:
         """What the recipe comes to, on one line."""

@@ -256,13 +256,25 @@ def test_test_images_of_another_size(tiny_folder: Path, shape: tuple[int, ...]) 
 
 
 @pytest.mark.parametrize(("images", "labels"), [(TRAIN_IMAGES, TRAIN_LABELS), (TEST_IMAGES, TEST_LABELS)])
-@pytest.mark.parametrize("shape", [(11, 6, 5), (0, 6, 5), (240, 0, 5)], ids=str)
-def test_too_few_images_and_images_without_pixels(
+@pytest.mark.parametrize("shape", [(0, 6, 5), (240, 0, 5)], ids=str)
+def test_no_images_and_images_without_pixels(
     tiny_folder: Path, images: str, labels: str, shape: tuple[int, ...]
 ) -> None:
     write_idx(tiny_folder / images, np.zeros(shape, np.uint8))
     write_idx(tiny_folder / labels, np.zeros(shape[0], np.uint8))
-    refused(tiny_folder, images, f"shape {shape}", "at least 12 images with pixels")
+    refused(tiny_folder, images, f"shape {shape}", "at least one image with pixels")
+
+
+def test_too_few_images_to_hold_one_in_twelve_out(tiny_folder: Path) -> None:
+    write_idx(tiny_folder / TRAIN_IMAGES, np.zeros((11, 6, 5), np.uint8))
+    write_idx(tiny_folder / TRAIN_LABELS, np.arange(11, dtype=np.uint8))
+    refused(tiny_folder, TRAIN_IMAGES, "11 images; expected 12 or more")
+
+
+def test_one_image_is_enough_to_test_on(tiny_folder: Path) -> None:
+    write_idx(tiny_folder / TEST_IMAGES, np.zeros((1, 6, 5), np.uint8))
+    write_idx(tiny_folder / TEST_LABELS, np.zeros(1, np.uint8))
+    assert len(load_folder(tiny_folder).test) == 1
 
 
 def test_a_header_that_promises_more_than_there_is(tiny_folder: Path) -> None:

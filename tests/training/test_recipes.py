@@ -48,7 +48,8 @@ def test_steps_and_epochs_replace_one_another() -> None:
 def test_one_drop_rate_replaces_those_that_are_not_zero() -> None:
     assert find_recipe("intended").changed(dropout=0.3).dropout == (0, 0, 0.3)
     assert find_recipe("intended").changed(dropout=(0.1, 0.2, 0.3)).dropout == (0.1, 0.2, 0.3)
-    with pytest.raises(RecipeError, match=r"such as 0,0,0\.3"):
+    assert find_recipe("tutorial").changed(dropout=0).dropout == (0, 0, 0)
+    with pytest.raises(RecipeError, match=r"such as 0,0,0\.5"):
         find_recipe("tutorial").changed(dropout=0.3)
 
 
@@ -63,6 +64,8 @@ def test_drop_rates_follow_other_hidden_layers_from_the_output_backward() -> Non
     ("changes", "said"),
     [
         ({"hidden": (5, 0)}, "at least 1"),
+        ({"hidden": (5, 10**9, 5)}, "at most 1,000,000"),
+        ({"batch_size": 10**12}, "at most 1,000,000"),
         ({"dropout": (0.1,)}, "1 drop rates for 3"),
         ({"dropout": (0, 0, 1.0)}, "drop rate of 1"),
         ({"dropout": (0, 0, math.nan)}, "drop rate of nan"),
