@@ -5,6 +5,11 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 CORE := .venv-core
 
+# What reaches the kernels; files, commands and data sets are the same without a compiler.
+PLAIN := tests/kernels tests/nn tests/golden tests/training tests/test_worked_step.py
+# What runs inside the compiler only: the first run sees it.
+UNSEEN := numnet/kernels/jit.py,numnet/kernels/vector.py
+
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
@@ -17,8 +22,8 @@ test-compiled: $(VENV)/test
 	$(RUN) -m pytest
 
 test-plain: $(VENV)/test ## the kernels as plain Python, so that coverage sees inside them
-	NUMBA_DISABLE_JIT=1 $(RUN) -m coverage run -m pytest -q -m "not slow"
-	$(RUN) -m coverage report --include 'numnet/kernels/*,numnet/nn/*' --fail-under 97
+	NUMBA_DISABLE_JIT=1 $(RUN) -m coverage run -m pytest -q -m "not slow" $(PLAIN)
+	$(RUN) -m coverage report --include 'numnet/kernels/*,numnet/nn/*' --omit $(UNSEEN) --fail-under 99
 
 test-core: $(CORE)/test ## with NumPy, Numba, Pillow and pytest alone
 	$(CORE)/bin/python -m pytest -q -m "not slow" --ignore-glob '*_properties.py'

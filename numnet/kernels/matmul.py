@@ -65,20 +65,31 @@ def matmul_bt(a: FloatArray, b: FloatArray, out: FloatArray) -> None:
 
 
 def _product(a: FloatArray, b: FloatArray, start: FloatArray, out: FloatArray, shape: Shape) -> None:
-    """Choose how: few rows, zeros skipped, or all; on one thread or on all, along the longer side of out."""
-    rows, columns, depth, *_, turned = shape
+    """Choose how: few rows, zeros skipped, or all visited; and how many parts for how many threads."""
+    rows, *_, turned = shape
     a, b, out = a.reshape(-1), b.reshape(-1), out.reshape(-1)
-    few = rows <= FEW and not turned
-    parts = 1 if rows * columns * depth <= SMALL else threads()
-    across = min(parts, -(-columns // SPARSE_WIDTH)) if few or columns > rows else 1
-    plan = _plan(shape, parts, across)
-    with exclusive:
-        if few:
+    parts, plan = _plan(shape, threads())
+    with exclusive:  # the scratch is one for all
+        if rows <= FEW and not turned:
             deal(_few_rows, parts, a, b, start, out, plan)
         elif not turned and _share_of_nonzeros(a) < SPARSE_BELOW:
             deal(_skip_zeros, parts, a, b, start, out, plan, *_scratch(parts))
         else:
             deal(_visit_all, parts, a, b, start, out, plan, *_scratch(parts))
+
+
+@lru_cache(256)
+def _plan(shape: Shape, threads: int) -> tuple[int, Plan]:
+    """How many parts out is dealt out in, at most one a thread, and the plan that says so; cut along its longer side.
+
+    Whoever has fewer columns packs less of b; whoever has fewer rows reads less of a.
+    """
+    rows, columns, depth, *_ = shape
+    threads = 1 if rows * columns * depth <= SMALL else threads
+    panels = max(1, -(-columns // SPARSE_WIDTH))
+    across = min(threads, panels) if columns > rows else 1
+    down = threads // across
+    return down * across, np.array((*shape, down, across))
 
 
 @inner
@@ -255,11 +266,6 @@ def _count_nonzeros(numbers: FloatArray) -> int:
     for i in range(len(numbers)):
         found += numbers[i] != 0
     return found
-
-
-@lru_cache(256)
-def _plan(shape: Shape, parts: int, across: int) -> Plan:
-    return np.array((*shape, parts // across, across))
 
 
 def _zeros(count: int) -> FloatArray:

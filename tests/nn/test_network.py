@@ -62,7 +62,7 @@ def test_a_he_network_begins_near_the_loss_of_knowing_nothing() -> None:
     assert np.mean(losses) == pytest.approx(math.log(10), abs=0.25)
 
 
-@pytest.mark.parametrize("kernels", ["textbook", "numba"])
+@pytest.mark.parametrize("kernels", ["textbook", pytest.param("numba", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("optimizer", [SGD, Adam])
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
 def test_one_batch_can_be_learned_by_heart(activation: str, optimizer: type, kernels: str) -> None:

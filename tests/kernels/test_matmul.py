@@ -1,0 +1,167 @@
+"""The products by blocks: what the block sizes, the skipped zeros and the number of threads may not change.
+
+The shapes straddle every block: tiles of 6 x 16 and 2 x 32, k in blocks of 384 and 112, rows of 120, columns of 512.
+"""
+
+import ctypes
+import mmap
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from numnet.kernels import compiled, jit, matmul
+
+EPS = float(np.finfo(np.float32).eps)
+
+BLOCKS = [(130, 12, 7), (7, 400, 5), (5, 9, 530), (4, 1, 17), (6, 5, 16), (7, 4, 15), (64, 70, 33), (2, 390, 40)]
+LARGE = [pytest.param(130, 800, 530, marks=pytest.mark.slow), pytest.param(257, 391, 1030, marks=pytest.mark.slow)]
+
+Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def draws(*shape: int, density: float = 1.0) -> np.ndarray:
+    rng = np.random.default_rng(list(shape))
+    return (rng.standard_normal(shape) * (rng.random(shape) < density)).astype(np.float32)
+
+
+def plain(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    out = np.full((len(a), b.shape[1]), np.nan, np.float32)
+    compiled.matmul(a, b, draws(b.shape[1]), out)
+    return out
+
+
+def turned(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The same product (less the bias) from a turned the other way."""
+    out = np.full((len(a), b.shape[1]), np.nan, np.float32)
+    compiled.matmul_at(np.ascontiguousarray(a.T), b, out)
+    return out
+
+
+def right_turned(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    out = np.full((len(a), b.shape[1]), np.nan, np.float32)
+    compiled.matmul_bt(a, np.ascontiguousarray(b.T), out)
+    return out
+
+
+def bias_of(product: Product, columns: int) -> np.ndarray:
+    return draws(columns) if product is plain else np.zeros(columns, np.float32)
+
+
+@pytest.mark.parametrize("product", [plain, turned, right_turned])
+@pytest.mark.parametrize(("m", "k", "n"), BLOCKS + LARGE)
+def test_shapes_across_every_block(m: int, k: int, n: int, product: Product) -> None:
+    a, b, bias = draws(m, k), draws(k, n), bias_of(product, n)
+    bound = 4 * (k + 1) * EPS * (abs(a).astype(float) @ abs(b) + abs(bias))
+    assert (abs(product(a, b) - (a.astype(float) @ b + bias)) <= bound).all()
+
+
+@pytest.mark.parametrize("product", [plain, turned, right_turned])
+@pytest.mark.parametrize(("m", "k", "n"), [(0, 5, 4), (5, 4, 0), (0, 0, 0), (9, 0, 3), (1, 0, 3)])
+def test_empty_operands(m: int, k: int, n: int, product: Product) -> None:
+    """A sum of nothing is where it starts: the bias, or zero."""
+    expected = np.broadcast_to(bias_of(product, n), (m, n))
+    np.testing.assert_array_equal(product(draws(m, k), draws(k, n)), expected)
+
+
+@pytest.mark.parametrize("product", [plain, turned])
+@pytest.mark.parametrize("density", [0.0, 0.05, 0.29])
+@pytest.mark.parametrize(
+    ("m", "k", "n"), [(40, 120, 33), (61, 113, 32), (5, 900, 70), pytest.param(300, 800, 530, marks=pytest.mark.slow)]
+)
+def test_skipped_zeros_change_no_bit(
+    m: int, k: int, n: int, density: float, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = draws(m, k, density=density), draws(k, n)
+    a[0] = -0.0
+    b[0] = 1e-30  # times a small number of a it underflows, to zeros of either sign
+    a[:, 0] *= 1e-20
+    monkeypatch.setattr(matmul, "SPARSE_BELOW", 1.1)
+    skipping = product(a, b)
+    monkeypatch.setattr(matmul, "SPARSE_BELOW", -1.0)
+    assert skipping.tobytes() == product(a, b).tobytes()
+
+
+@pytest.mark.parametrize("product", [plain, turned, right_turned])
+@pytest.mark.parametrize(
+    ("m", "k", "n", "density"), [(33, 40, 101, 1.0), (64, 64, 101, 0.1), (3, 70, 300, 1.0), (5, 40, 40, 1.0)]
+)
+def test_any_number_of_threads_gives_the_same_bits(
+    m: int, k: int, n: int, density: float, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = draws(m, k, density=density), draws(k, n)
+    monkeypatch.setattr(matmul, "SMALL", 0)
+    results = set()
+    for parts in (1, 2, 3, 8):
+        monkeypatch.setattr(jit, "_threads", parts)
+        results.add(product(a, b).tobytes())
+    assert len(results) == 1
+
+
+@pytest.mark.parametrize("product", [plain, turned, right_turned])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(("m", "k", "n"), [(2, 40, 20), (40, 120, 33)])
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_nan_and_infinity_in_either_operand_are_passed_on(
+    m: int, k: int, n: int, value: float, product: Product
+) -> None:
+    """Also behind a zero: 0 * NaN is NaN, so the rows of a that are zero there may not skip it."""
+    a, b = draws(m, k, density=0.1), draws(k, n)
+    a[:, 7] = 0
+    b[7, 3] = value
+    a[1, 9] = value
+    exact = a.astype(float) @ b.astype(float) + bias_of(product, n)
+    found = product(a, b)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(exact))
+    np.testing.assert_array_equal(np.isinf(found), np.isinf(exact))
+
+
+def test_tiny_numbers_are_not_lost() -> None:
+    """Products of about 1e-40, below the normal range of float32, still add up."""
+    a, b = np.full((8, 100), 1e-20, np.float32), np.full((100, 20), 1e-20, np.float32)
+    out = np.empty((8, 20), np.float32)
+    compiled.matmul(a, b, np.zeros(20, np.float32), out)
+    np.testing.assert_allclose(out, 1e-38, rtol=1e-3)
+
+
+class Fenced:
+    """Memory that ends at a page nobody may touch: one number too far ends the process."""
+
+    PAGE = mmap.PAGESIZE
+
+    def __init__(self) -> None:
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.maps: list[mmap.mmap] = []
+
+    def array(self, *shape: int) -> np.ndarray:
+        size = 4 * int(np.prod(shape))
+        pages = -(-size // self.PAGE) + 1
+        region = mmap.mmap(-1, pages * self.PAGE)
+        self.maps.append(region)
+        whole = np.frombuffer(region, np.uint8)
+        fence = whole.ctypes.data + (pages - 1) * self.PAGE
+        assert self.libc.mprotect(ctypes.c_void_p(fence), ctypes.c_size_t(self.PAGE), 0) == 0
+        end = (pages - 1) * self.PAGE
+        array = whole[end - size : end].view(np.float32).reshape(shape)
+        array[:] = draws(*shape)
+        return array
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="mprotect is not to be had on Windows")
+@pytest.mark.parametrize("skip", [1.1, -1.0], ids=["skipping zeros", "visiting all"])
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40])
+@pytest.mark.parametrize(("m", "k"), [(1, 5), (4, 3), (7, 113), (13, 8)])
+def test_no_load_or_store_beyond_the_operands(
+    m: int, k: int, n: int, skip: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matmul, "SPARSE_BELOW", skip)
+    monkeypatch.setattr(matmul, "SAMPLE", 1)
+    fenced = Fenced()
+    a, b, bias, out = fenced.array(m, k), fenced.array(k, n), fenced.array(n), fenced.array(m, n)
+    compiled.matmul(a, b, bias, out)
+    np.testing.assert_allclose(out, a @ b + bias, rtol=1e-3, atol=1e-4)
+    compiled.matmul_at(a, out, b)
+    np.testing.assert_allclose(b, a.T @ out, rtol=1e-3, atol=1e-3)
+    compiled.matmul_bt(out, b, a)
+    np.testing.assert_allclose(a, out @ b.T, rtol=1e-3, atol=1e-2)
