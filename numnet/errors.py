@@ -4,7 +4,8 @@
     ├── DataError                a data file or an array that is not what it should be
     ├── RecipeError              a setting that makes no sense, or an unknown name
     ├── NonFiniteError           a loss, an activation or a gradient became NaN or infinite
-    └── MissingLibraryError      an optional library is not installed
+    ├── MissingLibraryError      an optional library is not installed
+    └── ForkedError              a process made by fork wants to use threads
 
 A message says, in one line, what was found and where, what was expected, and what to do about it.
 """
@@ -28,3 +29,7 @@ class NonFiniteError(NumnetError):
 
 class MissingLibraryError(NumnetError):
     """An optional library is needed for what was asked and is not installed."""
+
+
+class ForkedError(NumnetError):
+    """A process that was forked from one with threads at work wants to use threads."""

@@ -6,7 +6,8 @@ What each one computes is said in textbook.py.
 import math
 
 from numnet.kernels import FloatArray
-from numnet.kernels.jit import deal_stretches, serial, stretch
+from numnet.kernels.jit import serial
+from numnet.kernels.threads import deal_stretches, stretch
 
 
 def relu(x: FloatArray, out: FloatArray) -> None:

@@ -9,7 +9,8 @@ import math
 import numpy as np
 
 from numnet.kernels import BoolArray, ByteArray, FloatArray, IntArray, Scalar
-from numnet.kernels.jit import deal, inner, serial, stretch, threads
+from numnet.kernels.jit import inner, serial
+from numnet.kernels.threads import deal, stretch, threads
 
 FEW = 512  # up to so many logits one thread is done before a second one is awake
 

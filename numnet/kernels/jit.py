@@ -1,19 +1,14 @@
-"""How a kernel is compiled, how its parts are dealt out to the threads, and where the machine code is kept.
+"""How a kernel is compiled, and where the machine code is kept.
 
 A kernel is compiled at its first call. The code is kept on disk in a private folder named by a digest of everything
 that it depends on, so an edited kernel is never served from an old file: Numba's own check looks at one file only,
 and our kernels call each other across files.
-
-There is one parallel loop in the program, in `deal`. It calls a kernel by its address for each part of the work, so
-that the loop is compiled without it: Numba would otherwise compile the kernel three times more, into the loop's body,
-the body's wrapper and the function round them.
 """
 
 import hashlib
 import os
 import stat
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -24,9 +19,6 @@ import llvmlite
 import llvmlite.binding
 import numba
 import numpy as np
-from llvmlite import ir
-from numba import prange, types
-from numba.extending import intrinsic
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,8 +27,13 @@ ERROR_MODEL = "numpy"
 
 
 def serial(function: F) -> F:
-    """`function`, compiled at its first call; it runs on the calling thread, or as parts by `deal`."""
+    """`function`, compiled at its first call; it runs on the calling thread, or in parts by `threads.deal`."""
     return _compiled(function)
+
+
+def parallel(function: F) -> F:
+    """`function`, compiled at its first call, its `prange` loop on all threads; for `threads.deal` alone."""
+    return _compiled(function, parallel=True)
 
 
 def inner(function: F) -> F:
@@ -104,89 +101,3 @@ def _digest() -> str:
     for file in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
-
-
-# One caller at a time: kernels share scratch, and Numba's simplest threading layer aborts the process when two threads
-# enter parallel code at once.
-exclusive = threading.RLock()
-
-
-def deal(kernel: Callable[..., None], parts: int, *arguments: Any) -> None:
-    """Call kernel(part, *arguments) for each part 0 .. parts - 1, on all threads.
-
-    What one part writes no other part reads or writes.
-    """
-    if parts == 1 or numba.config.DISABLE_JIT:
-        for part in range(parts):
-            kernel(part, *arguments)
-        return
-    with exclusive:
-        _deal(parts, _address(kernel, arguments), arguments)
-
-
-FEW = 2**15  # up to so many numbers, looked at once, one thread is done before a second one is awake
-
-
-def deal_stretches(kernel: Callable[..., None], *vectors: Any) -> None:
-    """Call kernel(part, parts, *vectors), each to do its own `stretch` of the first vector's length."""
-    parts = 1 if len(vectors[0]) <= FEW else threads()
-    deal(kernel, parts, parts, *vectors)
-
-
-@inner
-def stretch(part: int, parts: int, length: int) -> slice:
-    """The part's share of 0 .. length - 1."""
-    return slice(length * part // parts, length * (part + 1) // parts)
-
-
-_addresses: dict[Callable[..., None], int] = {}
-
-
-def _address(kernel: Any, arguments: tuple[Any, ...]) -> int:
-    """Where a kernel's machine code is; our kernels are always given arguments of the same types."""
-    if kernel not in _addresses:
-        kinds = tuple(numba.typeof(argument) for argument in (0, *arguments))
-        made = kernel.get_compile_result(types.none(*kinds))
-        _addresses[kernel] = made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name)
-    return _addresses[kernel]
-
-
-@intrinsic
-def _call(context: Any, address: Any, arguments: Any) -> Any:
-    """Call the machine code at an address with the items of a tuple."""
-
-    def lower(context: Any, builder: ir.IRBuilder, signature: Any, values: list[ir.Value]) -> ir.Value:
-        items = [builder.extract_value(values[1], i) for i in range(len(signature.args[1].types))]
-        kind = ir.FunctionType(ir.VoidType(), [item.type for item in items])
-        builder.call(builder.inttoptr(values[0], kind.as_pointer()), items)
-        return context.get_dummy_value()
-
-    return types.none(types.intp, arguments), lower
-
-
-with _numba_cache_in(cache_folder()) as _usable:
-
-    @numba.njit(parallel=True, cache=_usable, nogil=True, error_model=ERROR_MODEL)
-    def _deal(parts: int, address: int, arguments: tuple[Any, ...]) -> None:
-        for part in prange(parts):
-            _call(address, (part, *arguments))
-
-
-def set_threads(count: int) -> None:
-    """Deal kernels out to `count` threads from now on, at most `max_threads()`."""
-    global _threads
-    numba.set_num_threads(count)
-    _threads = count
-
-
-def threads() -> int:
-    """How many threads kernels are dealt out to now."""
-    return _threads
-
-
-def max_threads() -> int:
-    """How many threads kernels may be dealt out to here."""
-    return int(numba.config.NUMBA_NUM_THREADS)
-
-
-_threads = max_threads()

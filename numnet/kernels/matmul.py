@@ -3,7 +3,7 @@
 All three are one product, out = start + a @ b: of `a` it matters only how far it is from one row to the next and from
 one k to the next, so a.T is `a` with the two exchanged. The loops are Goto's, from the outside in:
 
-    part        a rectangle of out, for one thread                        jit.deal
+    part        a rectangle of out, for one thread                        threads.deal
     columns     as many columns of b as fit into the panels' scratch      COLUMNS
     block of k  of b, packed into panels: one tile wide, k after k        DEPTH
     rows        as many rows of a as stay in the second cache             ROWS
@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from numnet.kernels import FloatArray, Scalar
-from numnet.kernels.jit import deal, exclusive, inner, serial, threads
+from numnet.kernels.jit import inner, serial
+from numnet.kernels.threads import deal, exclusive, threads
 from numnet.kernels.vector import LANES, SPARSE_TILE, TILE, at, list_columns, move, sparse_tile, tile, transpose
 
 HEIGHT, WIDTH = TILE[0], TILE[1] * LANES

@@ -9,7 +9,8 @@ import math
 import numpy as np
 
 from numnet.kernels import FloatArray
-from numnet.kernels.jit import deal_stretches, serial, stretch
+from numnet.kernels.jit import serial
+from numnet.kernels.threads import deal_stretches, stretch
 
 
 def sgd(w: FloatArray, dw: FloatArray, velocity: FloatArray, learning_rate: float, momentum: float) -> None:

@@ -145,7 +145,7 @@ def warm_up(recipe: Recipe, kernels: str, threads: int) -> None:
     Compiled kernels do not depend on sizes, so a network a few units wide needs all of them.
     """
     if kernels == "numba":
-        from numnet.kernels.jit import set_threads
+        from numnet.kernels.threads import set_threads
 
         set_threads(threads)
     split = Split(np.zeros((2, 16), np.uint8), np.arange(2, dtype=np.uint8))

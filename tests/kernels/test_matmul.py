@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from numnet.kernels import compiled, jit, matmul
+from numnet.kernels import compiled, matmul, threads
 
 EPS = float(np.finfo(np.float32).eps)
 
@@ -94,7 +94,7 @@ def test_any_number_of_threads_gives_the_same_bits(
     monkeypatch.setattr(matmul, "SMALL", 0)
     results = set()
     for parts in (1, 2, 3, 8):
-        monkeypatch.setattr(jit, "_threads", parts)
+        monkeypatch.setattr(threads, "_threads", parts)
         results.add(product(a, b).tobytes())
     assert len(results) == 1
 

@@ -1,0 +1,136 @@
+"""Threads: two of Python's at once, a fork, and what idle ones may cost others. And the folder of compiled code."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import numnet
+from numnet.kernels import compiled, jit
+
+PACKAGE = Path(numnet.__file__).parent
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="without a compiler there are no threads and no compiled code"
+)
+
+
+def python(source: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A Python of its own, with numnet from `cwd` if there is one there."""
+    env = {**os.environ, "PYTHONPATH": str(cwd), **environment}
+    return subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, env=env, cwd=cwd, timeout=120, check=False
+    )
+
+
+ON_ALL_THREADS = """
+import numpy as np
+from numnet.kernels import compiled
+def work():
+    x = np.full((3, 50_000), -1, np.float32)
+    compiled.relu(x, x)
+    return x
+assert (work() == 0).all()
+"""
+
+
+def test_two_python_threads_get_their_own_results() -> None:
+    rng = np.random.default_rng(0)
+    wrong: list[float] = []
+
+    def multiply(seed: int) -> None:
+        for _ in range(60):
+            a, b = (rng.standard_normal((150 + seed, 150 + seed)).astype(np.float32) for _ in range(2))
+            out = np.empty_like(a)
+            compiled.matmul(a, b, np.zeros(len(a), np.float32), out)
+            wrong.append(float(abs(out - a @ b).max()))
+
+    threads = [threading.Thread(target=multiply, args=(seed,)) for seed in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(wrong) == 180
+    assert max(wrong) < 1e-3
+
+
+@pytest.mark.slow
+def test_after_a_fork_an_error_names_spawn_and_nothing_aborts(tmp_path: Path) -> None:
+    source = ON_ALL_THREADS + (
+        "import os\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    try: work()\n"
+        "    except Exception as error: print(type(error).__name__, error, flush=True)\n"
+        "    os._exit(7)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    run = python(source, PACKAGE.parent)
+    assert run.returncode == 0, run.stderr
+    message, code = run.stdout.splitlines()
+    assert message.startswith("ForkedError ")
+    assert 'get_context("spawn")' in message
+    assert code == "7"
+
+
+@pytest.mark.slow
+def test_an_edited_kernel_is_never_served_from_an_old_file(tmp_path: Path) -> None:
+    """The edit is in a file that the kernel's own file only calls into: the check that Numba makes would miss it."""
+    shutil.copytree(PACKAGE, tmp_path / "numnet", ignore=shutil.ignore_patterns("__pycache__", "*.gz"))
+    source = (
+        "import numpy as np\n"
+        "from numnet.kernels import compiled\n"
+        "x = np.ones((3, 50_000), np.float32)\n"
+        "compiled.relu(x, x)\n"
+        "print(int(x.sum()))\n"
+    )
+    cache = str(tmp_path / "cache")
+    assert python(source, tmp_path, NUMNET_CACHE=cache).stdout == "150000\n"
+    threads_file = tmp_path / "numnet" / "kernels" / "threads.py"
+    before = threads_file.read_text()
+    edited = before.replace("length * part // parts, length * (part + 1)", "length * part // parts, 0 * (part + 1)")
+    assert edited != before
+    threads_file.write_text(edited)
+    (tmp_path / "numnet" / "kernels" / "activations.py").write_text(
+        (tmp_path / "numnet" / "kernels" / "activations.py").read_text().replace("else x[i]", "else 2 * x[i]")
+    )
+    assert python(source, tmp_path, NUMNET_CACHE=cache).stdout == "150000\n", "an empty stretch leaves x alone"
+    threads_file.write_text(before)
+    assert python(source, tmp_path, NUMNET_CACHE=cache).stdout == "300000\n"
+
+
+def test_compiled_code_lies_in_a_folder_of_ones_own() -> None:
+    folder = jit.cache_folder()
+    assert folder is not None
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["a file", "open to others", "cannot be made"])
+def test_without_a_folder_kernels_compile_in_memory_with_one_word(tmp_path: Path, how: str) -> None:
+    home = tmp_path / "home"
+    if how == "a file":
+        home.write_text("")
+    elif how == "open to others":
+        (home / "numnet" / f"kernels-{jit._digest()}").mkdir(parents=True, mode=0o777)
+        (home / "numnet" / f"kernels-{jit._digest()}").chmod(0o777)
+    else:
+        home = Path("/proc/1/nowhere")
+    run = python(ON_ALL_THREADS, PACKAGE.parent, NUMNET_CACHE=str(home))
+    assert run.returncode == 0, run.stderr
+    assert run.stderr.count("\n") == 1
+    assert "compiled anew in this run" in run.stderr
+
+
+@pytest.mark.slow
+def test_the_host_programs_own_cache_folder_is_left_alone() -> None:
+    source = (
+        "import numba; numba.config.CACHE_DIR = 'mine'\nimport numnet.kernels.compiled\nprint(numba.config.CACHE_DIR)"
+    )
+    assert python(source, PACKAGE.parent).stdout == "mine\n"
