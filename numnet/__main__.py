@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from numnet.console import command
 
-VERBS = {"train": "train a network"}
+VERBS = {"train": "train a network", "doctor": "look the installation over"}
 
 
 def main() -> NoReturn:

@@ -49,8 +49,9 @@ class BatchStream:
     def batch(self, step: int) -> Batch:
         """The batch of step 0, 1, 2, …"""
         rows = self.rows(step)
-        np.take(self._flat, rows, axis=0, out=self._pixels)
-        np.take(self.split.labels, rows, out=self._labels)
+        # rows are in range, and with mode clip NumPy writes into `out` without a detour
+        np.take(self._flat, rows, axis=0, out=self._pixels, mode="clip")
+        np.take(self.split.labels, rows, out=self._labels, mode="clip")
         self.kernels.pixels_to_floats(self._pixels, self._floats)
         return Batch(self._floats, self._labels)
 
