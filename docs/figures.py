@@ -116,6 +116,45 @@ def _diverging(values: np.ndarray) -> Image.Image:
     return Image.fromarray(mixed.astype(np.uint8)).resize((TILE, TILE), Image.Resampling.NEAREST)
 
 
+INK, PALE, FILL, DARK = (40, 40, 40), (238, 238, 238), (158, 202, 225), (33, 102, 172)
+
+
+def blocking() -> None:
+    """The picture in docs/kernels.md: out, a and b with a part, a block, a panel, a strip and a tile of them."""
+    sheet = Image.new("RGB", (860, 560), "white")
+    draw = ImageDraw.Draw(sheet)
+    _matrix(draw, (60, 250, 310, 500), "a: M x K", [((60, 330, 185, 430), FILL), ((60, 360, 185, 378), DARK)])
+    _matrix(draw, (370, 50, 770, 210), "b: K x N", [((370, 50, 570, 130), FILL), ((410, 50, 440, 130), DARK)])
+    _matrix(draw, (370, 250, 770, 500), "out: M x N", [((370, 250, 570, 500), FILL), ((410, 360, 440, 378), DARK)])
+    for place, text in (
+        ((60, 510), "rows: 120 x 384 of a, in the second cache"),
+        ((60, 530), "dark: a strip, 6 rows, one tile high"),
+        ((370, 510), "part: a rectangle of out for each thread"),
+        ((370, 530), "dark: a tile, 6 x 16 sums in registers"),
+        ((580, 70), "columns: 384 x 512 of b,"),
+        ((580, 88), "copied into panels"),
+        ((580, 106), "dark: a panel, 16 columns,"),
+        ((580, 124), "in the first cache"),
+        ((80, 100), "for each block of k:"),
+        ((80, 120), "  for each block of rows of a:"),
+        ((80, 140), "    for each panel of b:"),
+        ((80, 160), "      for each strip of a:"),
+        ((80, 180), "        one tile, over all k"),
+    ):
+        draw.text(place, text, fill=INK, font_size=14)
+    sheet.save(PICTURES / "blocking.png", optimize=True)
+
+
+def _matrix(
+    draw: ImageDraw.ImageDraw, box: tuple[int, ...], name: str, parts: list[tuple[tuple[int, ...], tuple[int, ...]]]
+) -> None:
+    draw.rectangle(box, fill=PALE)
+    for part, colour in parts:
+        draw.rectangle(part, fill=colour)
+    draw.rectangle(box, outline=INK)
+    draw.text((box[0], box[1] - 20), name, fill=INK, font_size=15)
+
+
 FIGURES: dict[str, Callable[[], str]] = {
     "train_output": train_output,
     "templates": templates,
@@ -125,8 +164,9 @@ FIGURES: dict[str, Callable[[], str]] = {
 
 
 def main(names: list[str]) -> None:
-    """Rewrite the named figures, or all of them, in the README."""
+    """Rewrite the named figures, or all of them, in the README, and the pictures of the other pages."""
     readme = ROOT / "README.md"
+    blocking()
     for name in names or FIGURES:
         text = FIGURES[name]()
         pattern = rf"(<!-- figure: {name} -->\n).*?(<!-- end -->)"
