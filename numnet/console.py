@@ -4,6 +4,7 @@
 """
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -35,9 +36,13 @@ class Parser(argparse.ArgumentParser):
 def command(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
     """Run a command's `main` on this process's arguments and exit with its code; no traceback for bad input."""
     signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without … prints ?
     try:
         code = _code_of(main)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except NumnetError as error:
         code = _refuse(str(error))
     except MemoryError as error:
@@ -59,7 +64,9 @@ def _code_of(main: Callable[[Sequence[str] | None], int]) -> int:
     try:
         return main(None)
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 0
+        if isinstance(end.code, str):
+            return _refuse(end.code)
+        return end.code or 0
 
 
 def _refuse(reason: str) -> int:
@@ -98,7 +105,7 @@ def _leave(signum: int, frame: object) -> NoReturn:
 
 
 def _terminate(signum: int, frame: object) -> NoReturn:
-    print("numnet: terminated", file=sys.stderr)
+    os.write(2, b"numnet: terminated\n")  # print is not safe amid another print
     raise SystemExit(128 + signum)
 
 

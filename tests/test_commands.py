@@ -275,7 +275,7 @@ def test_a_loss_that_runs_away_stops_the_run_at_that_step_and_names_the_tensor(t
 
 
 def test_a_last_update_that_runs_away_is_no_result(train: Train) -> None:
-    refused(train("--learning-rate", 1e30, "--steps", 1, "--json"), "the loss on the test set is nan")
+    refused(train("--learning-rate", 1e30, "--steps", 1, "--json"), "the loss on 48 images is nan")
 
 
 def test_a_network_that_no_memory_holds_is_refused_on_one_line(train: Train) -> None:

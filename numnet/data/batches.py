@@ -37,8 +37,10 @@ class BatchStream:
     def __init__(
         self, split: Split, batch_size: int, *, seed: int, kernels: Kernels, dtype: npt.DTypeLike = np.float32
     ) -> None:
-        if batch_size < 1:
-            raise RecipeError(f"a batch size of {batch_size}: expected at least 1")
+        if not (isinstance(batch_size, int) and batch_size >= 1):
+            raise RecipeError(f"a batch size of {batch_size}: expected at least 1, a whole number")
+        if not 0 <= seed < 2**64:
+            raise RecipeError(f"seed {seed}: expected 0 to 2**64 - 1")
         self.split, self.batch_size, self.seed, self.kernels = split, batch_size, seed, kernels
         self._flat = split.images.reshape(len(split), split.inputs)
         self._pixels = np.empty((batch_size, split.inputs), np.uint8)

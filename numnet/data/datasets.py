@@ -39,11 +39,24 @@ class Split:
     """Images with their labels.
 
     images : uint8 (N, …), 0 is no ink and 255 full ink; usually (N, 28, 28)
-    labels : uint8 (N,), each below the data set's number of classes
+    labels : uint8 (N,), each below the data set's number of classes; other integers from 0 to 255 are converted
+
+    Raises DataError for arrays of another kind, and where there are not as many labels as images.
     """
 
     images: ByteArray
     labels: ByteArray
+
+    def __post_init__(self) -> None:
+        images, labels = np.asarray(self.images), np.asarray(self.labels)
+        if images.dtype != np.uint8 or images.ndim < 2:
+            raise DataError(f"images: {images.dtype} {images.shape}; expected uint8 (N, …), 0 no ink and 255 full ink")
+        if labels.dtype.kind not in "iu" or labels.ndim != 1 or len(labels) != len(images):
+            raise DataError(f"labels: {labels.dtype} {labels.shape}; expected integers ({len(images)},), one an image")
+        if labels.size and not (labels.min() >= 0 and labels.max() <= 255):
+            raise DataError(f"labels from {labels.min()} to {labels.max()}: expected 0 to 255")
+        object.__setattr__(self, "images", images)
+        object.__setattr__(self, "labels", labels.astype(np.uint8, copy=False))
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -12,7 +12,7 @@ from numnet.kernels import BoolArray, ByteArray, FloatArray, IntArray, Scalar
 from numnet.kernels.jit import inner, serial
 from numnet.kernels.threads import deal, stretch, threads
 
-FEW = 512  # up to so many logits one thread is done before a second one is awake
+FEW_LOGITS = 512  # up to so many logits one thread is done before a second one is awake
 
 
 @serial
@@ -36,7 +36,7 @@ def _scale_by_mask(x: FloatArray, mask: BoolArray, scale: Scalar, out: FloatArra
 def softmax_cross_entropy(
     logits: FloatArray, labels: IntArray, scale: float, losses: FloatArray, dlogits: FloatArray
 ) -> None:
-    parts = 1 if logits.size <= FEW else threads()
+    parts = 1 if logits.size <= FEW_LOGITS else threads()
     labels = labels.astype(np.int64, copy=False)  # `deal` wants the same types at each call
     deal(_softmax_cross_entropy, parts, parts, logits, labels, logits.dtype.type(scale), losses, dlogits)
 

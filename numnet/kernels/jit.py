@@ -97,7 +97,9 @@ def _digest() -> str:
     """What compiled code depends on: every file of kernels/, the compilers' versions, the CPU."""
     versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__)
     cpu = (llvmlite.binding.get_host_cpu_name(), str(llvmlite.binding.get_host_cpu_features()))
-    digest = hashlib.sha256(repr((versions, cpu, os.environ.get("NUMBA_CPU_NAME"))).encode())
+    digest = hashlib.sha256(
+        repr((versions, cpu, os.environ.get("NUMBA_CPU_NAME"), os.environ.get("NUMBA_CPU_FEATURES"))).encode()
+    )
     for file in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]

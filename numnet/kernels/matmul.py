@@ -12,7 +12,8 @@ one k to the next, so a.T is `a` with the two exchanged. The loops are Goto's, f
     tile        sums in registers, one k after the other                  vector.tile
 
 Every sum begins at the bias, runs over k in order with one rounding a step, and rests in out between two blocks of k.
-So it has the same bits at any number of threads, and whether or not zeros of `a` were skipped.
+So it has the same bits at any number of threads, and whether or not zeros of `a` were skipped. (Of few rows each step
+has two roundings, so an image by itself may differ in its last bits from the same image in a batch.)
 Source: Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication".
 """
 
@@ -38,7 +39,7 @@ SPARSE_ROWS = 256  # times SPARSE_DEPTH, 112 KB of lists
 SPARSE_BELOW = 0.3  # share of non-zeros; at about 0.35 lists and full tiles take equally long
 SAMPLE, RUNS = 4096, 16  # numbers looked at to tell that share: a microsecond of work, right to a point or two
 SMALL = 2**18  # multiplications that one thread has done before a second one is awake, some 6 µs
-FEW = 3  # rows of a for which packing b, read once, does not pay
+FEW_ROWS = 3  # rows of a for which packing b, read once, does not pay
 
 SLOT = SPARSE_DEPTH + 1  # a strip's list, and behind it the list's length
 PART = DEPTH * (COLUMNS + WIDTH)  # a part's panels, the last one filled up
@@ -71,7 +72,7 @@ def _product(a: FloatArray, b: FloatArray, start: FloatArray, out: FloatArray, s
     a, b, out = a.reshape(-1), b.reshape(-1), out.reshape(-1)
     parts, plan = _plan(shape, threads())
     with exclusive:  # the scratch is one for all
-        if rows <= FEW and not turned:
+        if rows <= FEW_ROWS and not turned:
             deal(_few_rows, parts, a, b, start, out, plan)
         elif not turned and _share_of_nonzeros(a) < SPARSE_BELOW:
             deal(_skip_zeros, parts, a, b, start, out, plan, *_scratch(parts))
@@ -272,9 +273,10 @@ def _count_nonzeros(numbers: FloatArray) -> int:
 def _zeros(count: int) -> FloatArray:
     """At least so many zeros: where the sums of a product without a bias start."""
     global _kept_zeros
-    if len(_kept_zeros) < count:
-        _kept_zeros = np.zeros(count, np.float32)
-    return _kept_zeros
+    kept = _kept_zeros  # another thread may put a shorter one in its place
+    if len(kept) < count:
+        kept = _kept_zeros = np.zeros(count, np.float32)
+    return kept
 
 
 def _scratch(parts: int) -> tuple[FloatArray, Lists]:

@@ -20,7 +20,7 @@ from numba.extending import intrinsic
 from numnet.errors import ForkedError
 from numnet.kernels.jit import inner, parallel
 
-FEW = 2**15  # up to so many numbers, looked at once, one thread is done before a second one is awake
+FEW_NUMBERS = 2**15  # up to so many numbers, looked at once, one thread is done before a second one is awake
 
 # How often a thread of GNU OpenMP looks for work before it sleeps: a few microseconds, the time between two kernels.
 # Its own default is a few milliseconds, in which it takes the core from whoever could be working there.
@@ -54,7 +54,7 @@ def deal(kernel: Callable[..., None], parts: int, *arguments: Any) -> None:
 
 def deal_stretches(kernel: Callable[..., None], *vectors: Any) -> None:
     """Call kernel(part, parts, *vectors), each to do its own `stretch` of the first vector's length."""
-    parts = 1 if len(vectors[0]) <= FEW else threads()
+    parts = 1 if len(vectors[0]) <= FEW_NUMBERS else threads()
     deal(kernel, parts, parts, *vectors)
 
 

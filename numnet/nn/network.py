@@ -56,6 +56,8 @@ class Network:
         kernels: str = "numba",
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
+        if np.dtype(dtype) not in (np.float32, np.float64):
+            raise RecipeError(f"a network of {np.dtype(dtype)}: expected float32 or float64")
         if kernels == "numba" and np.dtype(dtype) != np.float32:
             raise RecipeError(f"kernels numba work in float32, not in {np.dtype(dtype)}: use kernels textbook")
         if not 0 <= seed < 2**64:
@@ -96,10 +98,14 @@ class Network:
     def forward(self, x: FloatArray, *, draw: Draw | None) -> FloatArray:
         """Logits, float (B, C), for images x, float (B, D) of 0..1.
 
-        draw : the randomness of a training step; None is evaluation. The result is overwritten by the next call.
+        draw : the randomness of a training step; None is evaluation
+        The result, like every buffer of a network, is overwritten by the next call: threads need a network each.
+        Raises DataError unless x is of the network's width and type.
         """
+        self._check_own(x, self.inputs, "the images")
         for layer in self.layers:
             x = layer.forward(x, draw=draw)
+            self._check_own(x, None, "the output of layer", layer)
         return x
 
     def backward(self, dlogits: FloatArray, *, to_input: bool = False) -> FloatArray | None:
@@ -108,16 +114,29 @@ class Network:
         to_input : go on to the images and return dL/dx, float (B, D); training has no use for it
         """
         dy: FloatArray | None = dlogits
+        self._check_own(dlogits, self.classes, "dlogits")
         lowest = 0 if to_input else self._lowest_with_parameters
         for index in reversed(range(lowest, len(self.layers))):
             assert dy is not None
             dy = self.layers[index].backward(dy, need_dx=to_input or index > lowest)
+            if dy is not None:
+                self._check_own(dy, None, "dx of layer", self.layers[index])
         return dy
+
+    def _check_own(self, x: FloatArray, width: int | None, name: str, layer: Layer | None = None) -> None:
+        """Raises DataError unless x is as the kernels, which check nothing, need it."""
+        if x.ndim == 2 and x.dtype == self.dtype and x.flags.c_contiguous and width in (None, x.shape[1]):
+            return
+        where = f"{name} {layer.index}, {layer!r}" if layer else name
+        raise DataError(
+            f"{where}: {x.dtype} {x.shape}; expected {self.dtype} (B, {width or '…'}), rows one after the other "
+            "(np.ascontiguousarray)"
+        )
 
     def predict(self, images: npt.NDArray[np.generic]) -> FloatArray:
         """The probability of each class, float (N, C), for uint8 images (N, …) of 0..255 or floats of 0..1.
 
-        One image may come without its first axis. Raises DataError where the images are of another size or type.
+        One image may come without its first axis. Raises DataError where the images are of another size, type or range.
         """
         images = self._flat_images(images)
         out = np.empty((len(images), self.classes), self.dtype)
@@ -138,6 +157,8 @@ class Network:
         images = np.asarray(images)
         if images.dtype != np.uint8 and images.dtype.kind != "f":
             raise DataError(f"images of {images.dtype}: expected uint8 of 0..255 or floats of 0..1")
+        if images.dtype.kind == "f" and images.size and images.max() > 1:
+            raise DataError(f"floats up to {images.max():g}: expected 0..1, divide by 255 or give uint8")
         if images.size == self.inputs and images.shape[:1] != (1,):
             images = images[None]
         if images.ndim < 2 or int(np.prod(images.shape[1:])) != self.inputs:
@@ -176,6 +197,8 @@ class Network:
         """Give each layer its place, kernels and dtype, and see that its inputs are the outputs before it."""
         width = self.inputs
         for index, layer in enumerate(self.layers):
+            if hasattr(layer, "index"):
+                raise RecipeError(f"{layer!r} is part of a network already, and its parameters are there: make another")
             layer.kernels, layer.dtype, layer.index = self.kernels, self.dtype, index
             width = layer.outputs_for(width)
         self.classes = width

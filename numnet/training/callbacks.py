@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from numnet.data.batches import Batch
 from numnet.data.datasets import Split
+from numnet.errors import MissingLibraryError, RecipeError
 from numnet.nn.network import Network
 from numnet.nn.optim import Optimizer
 from numnet.training.metrics import evaluate, evaluate_batch
@@ -74,6 +75,8 @@ class BatchLog(Callback):
     """
 
     def __init__(self, every: int = 100, show: Callable[[str], object] | None = None) -> None:
+        if every < 1:
+            raise RecipeError(f"a log every {every} steps: expected at least 1")
         self.every, self.show = every, show
 
     def on_step(self, run: Run) -> None:
@@ -107,8 +110,10 @@ class ProgressBar(Callback):
     REDRAW_SECONDS = 0.1  # as often as an eye can follow; a redraw costs as much as a small step
 
     def on_start(self, run: Run) -> None:
-        from tqdm import tqdm
-
+        try:
+            from tqdm import tqdm
+        except ModuleNotFoundError:
+            raise MissingLibraryError('a progress bar needs tqdm: pip install "tqdm>=4.66"') from None
         self._bar = tqdm(total=run.steps, unit="step", leave=False, mininterval=self.REDRAW_SECONDS)
         self._images, self._start, self._drawn = 0, time.perf_counter(), 0.0
 
@@ -117,11 +122,10 @@ class ProgressBar(Callback):
         now = time.perf_counter()
         if now - self._drawn > self.REDRAW_SECONDS:
             self._drawn = now
-            accuracy = (run.history.column("accuracy") or [0.0])[-1]
+            logged = run.history.column("accuracy")[-1:]
+            accuracy = "".join(f"accuracy {share:.3f}, " for share in logged)
             rate = self._images / (now - self._start)
-            self._bar.set_postfix_str(
-                f"loss {run.loss:.4f}, accuracy {accuracy:.3f}, {rate:,.0f} images/s", refresh=False
-            )
+            self._bar.set_postfix_str(f"loss {run.loss:.4f}, {accuracy}{rate:,.0f} images/s", refresh=False)
             self._bar.update(run.step + 1 - self._bar.n)
 
     def on_end(self, run: Run) -> None:

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 import numpy as np
 
 from numnet.data.batches import Batch, BatchStream
-from numnet.data.datasets import Split
-from numnet.errors import DataError, NonFiniteError, RecipeError
+from numnet.data.datasets import Dataset, Split
+from numnet.errors import NonFiniteError, RecipeError
 from numnet.nn.loss import cross_entropy
-from numnet.nn.network import Network
+from numnet.nn.network import PREDICT_ROWS, Network
 from numnet.nn.optim import OPTIMIZERS, Optimizer
 from numnet.randomness import Draw
 from numnet.training.callbacks import BatchLog, Callback, History, Run
+from numnet.training.metrics import check_fits, evaluate
 from numnet.training.recipes import Recipe, check_learning_rate
 from numnet.training.schedules import SCHEDULES
 
@@ -58,7 +59,7 @@ def fit(
     NonFiniteError, naming the tensor, at the first step whose loss is NaN or infinite.
     """
     check_settings(optimizer, learning_rate, schedule)
-    _check_fits(network, split)
+    check_fits(network, split)
     batches = BatchStream(split, batch_size, seed=seed, kernels=network.kernels, dtype=network.dtype)
     total = count_steps(steps, epochs, batch_size, len(split))
     updater = OPTIMIZERS[optimizer](network.kernels, network.parameters)
@@ -68,10 +69,13 @@ def fit(
 
 def _run(run: Run, batches: BatchStream, learning_rate: float, schedule: str, callbacks: list[Callback]) -> History:
     """Take every step of a run, telling the callbacks."""
-    for callback in callbacks:
-        callback.on_start(run)
+    started: list[Callback] = []
     start = time.perf_counter()
     try:
+        for callback in callbacks:
+            callback.on_start(run)
+            started.append(callback)
+        start = time.perf_counter()
         for step in range(run.steps):
             run.step = step
             run.batch = batches.batch(step)
@@ -83,7 +87,7 @@ def _run(run: Run, batches: BatchStream, learning_rate: float, schedule: str, ca
                 callback.on_step(run)
     finally:
         run.history.seconds = time.perf_counter() - start
-        for callback in callbacks:
+        for callback in started:
             callback.on_end(run)
     return run.history
 
@@ -95,8 +99,8 @@ def count_steps(steps: int | None, epochs: float | None, batch_size: int, images
     """
     if (steps is None) == (epochs is None):
         raise RecipeError("give either steps or epochs, and not both")
-    if steps is not None and steps < 1:
-        raise RecipeError(f"{steps} steps: expected at least 1")
+    if steps is not None and not (isinstance(steps, int) and steps >= 1):
+        raise RecipeError(f"{steps} steps: expected at least 1, a whole number")
     if epochs is not None and not 0 < epochs < 1e9:
         raise RecipeError(f"{epochs} epochs: expected more than 0, and less than a billion")
     return steps if steps is not None else math.ceil((epochs or 0) * images / batch_size)
@@ -109,15 +113,6 @@ def check_settings(optimizer: str, learning_rate: float, schedule: str) -> None:
     if schedule not in SCHEDULES:
         raise RecipeError(f"unknown schedule {schedule!r}: expected one of {', '.join(SCHEDULES)}")
     check_learning_rate(learning_rate)
-
-
-def _check_fits(network: Network, split: Split) -> None:
-    if not len(split):
-        raise DataError("a split without images: there is nothing to train on")
-    if split.inputs != network.inputs:
-        raise DataError(f"images of {split.inputs} numbers for a network of {network.inputs} inputs")
-    if (largest := int(split.labels.max())) >= network.classes:
-        raise DataError(f"label {largest} out of range for a network of {network.classes} classes")
 
 
 def _stop_unless_finite(loss: float, network: Network, batch: Batch, draw: Draw) -> None:
@@ -139,16 +134,16 @@ def _stop_unless_finite(loss: float, network: Network, batch: Batch, draw: Draw)
     )
 
 
-def warm_up(recipe: Recipe, kernels: str, threads: int) -> None:
-    """Have every kernel ready that a run of this recipe will call, by a step and an evaluation of it in miniature.
+def warm_up(recipe: Recipe, dataset: Dataset, kernels: str, threads: int) -> None:
+    """Have every kernel ready that a run of this recipe will call: take its first step, and throw it away.
 
-    Compiled kernels do not depend on sizes, so a network a few units wide needs all of them.
+    Which kernels those are depends on sizes and on how many pixels are zero, so it is a step of the run itself.
     """
     if kernels == "numba":
         from numnet.kernels.threads import set_threads
 
         set_threads(threads)
-    split = Split(np.zeros((2, 16), np.uint8), np.arange(2, dtype=np.uint8))
-    network = recipe.network(16, 2, seed=0, kernels=kernels)
-    settings = {**recipe.training(), "steps": 1, "epochs": None, "batch_size": 2}
-    fit(network, split, **settings, seed=0, callbacks=[BatchLog()])
+    network = recipe.network(dataset.inputs, dataset.classes, seed=0, kernels=kernels)
+    one_step = {**recipe.training(), "steps": 1, "epochs": None, "learning_rate": 1e-6}
+    fit(network, dataset.train, **one_step, seed=0, callbacks=[BatchLog()])
+    evaluate(network, Split(dataset.test.images[:PREDICT_ROWS], dataset.test.labels[:PREDICT_ROWS]))

@@ -149,7 +149,7 @@ RECIPES = {
         ),
         Recipe(
             "strong",
-            "the same layer sizes, trained as one would today: at least 98.4 % in seconds",
+            "the same layer sizes with ReLU, trained as one would today, reach 98.4 % on MNIST",
             dropout=(0.3, 0.3, 0.3),  # 0.1 to 0.3 and rates of 1e-3 to 2e-3 were tried on the validation split
             learning_rate=2e-3,
             schedule="one_cycle",

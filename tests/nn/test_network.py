@@ -128,6 +128,7 @@ def test_predict_takes_pixels_or_floats_one_or_many(kernels: str) -> None:
         (np.zeros(11, np.uint8), "12 numbers"),
         (np.array(["a"]), "expected uint8"),
         (np.uint8(3), "12 numbers"),
+        (np.full((5, 12), 255.0), "floats up to 255: expected 0..1"),
     ],
 )
 def test_predict_refuses_images_of_another_kind(images: np.ndarray, said: str) -> None:
@@ -187,6 +188,37 @@ def test_a_learners_own_layer_fits_in() -> None:
     assert layer.dscale[0] == pytest.approx((losses[0] - losses[1]) / (2 * h), rel=1e-6)
 
 
+@pytest.mark.parametrize("kernels", ["numba", "textbook"])
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.zeros((5, 12)),
+        np.zeros((5, 12), np.uint8),
+        np.zeros((5, 11), np.float32),
+        np.zeros(12, np.float32),
+        np.zeros((12, 5), np.float32).T,
+    ],
+    ids=["float64", "uint8", "too narrow", "one axis", "turned"],
+)
+def test_forward_takes_nothing_that_a_kernel_would_misread(x: np.ndarray, kernels: str) -> None:
+    network = Network.mlp((12, 8, 3), kernels=kernels)
+    with pytest.raises(DataError, match=r"the images: .*expected float32 \(B, 12\)"):
+        network.forward(x, draw=None)
+    network.forward(np.zeros((5, 12), np.float32), draw=None)
+    with pytest.raises(DataError, match=r"dlogits: .*expected float32 \(B, 3\)"):
+        network.backward(x)
+
+
+def test_a_learners_layer_that_changes_the_type_is_named() -> None:
+    class Widening(Doubling):
+        def forward(self, x: FloatArray, *, draw: Draw | None) -> FloatArray:
+            return super().forward(x, draw=draw).astype(np.float64)
+
+    network = Network([Dense(4, 3), Widening(), Dense(3, 2)], 4)
+    with pytest.raises(DataError, match=r"the output of layer 1, .*float64.*expected float32"):
+        network.forward(np.zeros((5, 4), np.float32), draw=None)
+
+
 @pytest.mark.parametrize(
     ("build", "said"),
     [
@@ -197,6 +229,8 @@ def test_a_learners_own_layer_fits_in() -> None:
         (lambda: Network([Dense(2, 2)], 2, dtype=np.float64), "use kernels textbook"),
         (lambda: Network([Dense(2, 2)], 2, kernels="cuda"), "expected one of numba, textbook"),
         (lambda: Network([Dense(2, 2)], 2, seed=-1), "seed"),
+        (lambda: Network([Dense(2, 2)], 2, dtype=np.float16, kernels="textbook"), "float16"),
+        (lambda: Network([layer := Dense(2, 2), layer], 2), "part of a network already"),
         (lambda: Network.mlp((4,)), "expected at least"),
         (lambda: Network.mlp((4, 0, 2)), "at least 1"),
         (lambda: Network.mlp((4, 3, 2), activation="swish"), "unknown activation 'swish'"),

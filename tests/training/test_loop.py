@@ -134,6 +134,10 @@ def test_steps_of_a_run() -> None:
         ({"learning_rate": math.nan}, "learning rate of nan"),
         ({"learning_rate": 0}, "learning rate of 0"),
         ({"batch_size": 0}, "batch size of 0"),
+        ({"batch_size": 1.5}, "batch size of 1.5"),
+        ({"steps": 1.5}, "1.5 steps"),
+        ({"seed": -1}, "seed -1"),
+        ({"seed": 2**64}, "seed 18446744073709551616"),
         ({"steps": 0}, "0 steps"),
     ],
 )
@@ -147,8 +151,37 @@ def test_data_that_does_not_fit_is_refused() -> None:
         fit(network(), Split(np.zeros((5, 3, 3), np.uint8), np.zeros(5, np.uint8)), steps=1)
     with pytest.raises(DataError, match="label 3 out of range for a network of 3 classes"):
         fit(network(), Split(np.zeros((5, 4, 4), np.uint8), np.full(5, 3, np.uint8)), steps=1)
-    with pytest.raises(DataError, match="nothing to train on"):
+    with pytest.raises(DataError, match="a split without images"):
         fit(network(), Split(np.zeros((0, 4, 4), np.uint8), np.zeros(0, np.uint8)), steps=1)
+
+
+def test_a_data_set_in_place_of_a_split_is_refused_with_the_remedy() -> None:
+    with pytest.raises(DataError, match=r"expected a split, such as load_mnist\(\)\.train"):
+        fit(network(), "mnist", steps=1)
+    with pytest.raises(DataError, match="16 inputs"):
+        evaluate(network(), Split(np.zeros((5, 3, 3), np.uint8), np.zeros(5, np.uint8)))
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "said"),
+    [
+        (np.zeros((5, 4, 4), np.float32), np.zeros(5, int), "float32.*expected uint8"),
+        (np.zeros(5, np.uint8), np.zeros(5, int), "expected uint8"),
+        (np.zeros((5, 4), np.uint8), np.zeros(4, int), r"labels: int64 \(4,\); expected integers \(5,\)"),
+        (np.zeros((5, 4), np.uint8), np.zeros(5), "labels: float64"),
+        (np.zeros((5, 4), np.uint8), np.array([0, 1, -1, 0, 0]), "labels from -1 to 1"),
+        (np.zeros((5, 4), np.uint8), np.full(5, 256), "labels from 256 to 256"),
+        ([[0, 1]], [0], "expected uint8"),
+    ],
+)
+def test_a_split_of_anything_else_is_refused(images: np.ndarray, labels: np.ndarray, said: str) -> None:
+    """Floats of 0..1 would be cut to 0 on their way into a batch, and train a network on black images."""
+    with pytest.raises(DataError, match=said):
+        Split(images, labels)
+
+
+def test_labels_of_any_integer_type_are_taken() -> None:
+    assert Split(np.zeros((3, 4), np.uint8), np.array([0, 255, 7])).labels.dtype == np.uint8
 
 
 @pytest.mark.parametrize(
