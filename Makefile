@@ -57,4 +57,4 @@ $(CORE)/test: setup.cfg pyproject.toml
 	$(CORE)/bin/python -m pip install --quiet --disable-pip-version-check --editable . 'pytest>=8,<10'
 	touch $@
 
-.PHONY: help train test test-compiled test-plain test-core test-quick lint clean
+.PHONY: help train test test-compiled test-plain test-core test-quick lint figures clean

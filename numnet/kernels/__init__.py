@@ -1,6 +1,6 @@
 """The seam: `nn/` says what is computed, the kernels say how fast.
 
-Two sets of kernels offer the same names with the same signatures. `textbook` is NumPy, one to four lines an
+Two sets of kernels offer the same names with the same signatures. `textbook` is NumPy, a line or a few for an
 operation, with its derivation: what a learner reads and what every check is measured against. `numba` is
 compiled, parallel, and the one that trains. A network is built with one or the other.
 

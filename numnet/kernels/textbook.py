@@ -1,7 +1,7 @@
 """Every operation of the network in NumPy: the definitions.
 
-Read this file first. Each function is one operation of training, its backward beside it, in one to four
-lines, with the reason in its docstring. They work in float32 and in float64. `compiled.py` has the same
+Read this file first. Each function is one operation of training, its backward beside it, in a line or a few,
+with the reason in its docstring. They work in float32 and in float64. `compiled.py` has the same
 names in the same order, made fast; a test holds each pair together.
 
 Throughout, L is the loss and dfoo is dL/dfoo, which always has the shape of foo.
@@ -69,7 +69,7 @@ def relu(x: FloatArray, out: FloatArray) -> None:
 
 
 def relu_backward(dy: FloatArray, y: FloatArray, out: FloatArray) -> None:
-    """out = dy where y > 0, else 0.
+    """out = dy * [y > 0].
 
     The slope of max(x, 0) is 1 above zero and 0 below; at zero itself we take 0. And y > 0 just where x > 0.
 

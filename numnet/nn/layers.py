@@ -132,43 +132,58 @@ class Dense(Layer):
         return f"Dense({self.inputs}, {self.outputs})"
 
 
-class _Activation(Layer):
-    """A function of each number by itself, whose slope can be told from y alone."""
-
-    forward_kernel: str
-    backward_kernel: str
+class ReLU(Layer):
+    """y = max(x, 0). Without it, or another activation, dense layers in a row are one dense layer."""
 
     def forward(self, x: FloatArray, *, draw: Draw | None) -> FloatArray:
         self.y = self.buffer("y", *x.shape)
-        getattr(self.kernels, self.forward_kernel)(x, out=self.y)
+        self.kernels.relu(x, out=self.y)
         return self.y
 
     def backward(self, dy: FloatArray, *, need_dx: bool = True) -> FloatArray | None:
-        # y = f(x)    =>    dx = dy * f'(x), number by number
+        # y = max(x, 0)    =>    dx = dy where y > 0
         dx = self.buffer("dx", *dy.shape)
-        getattr(self.kernels, self.backward_kernel)(dy, self.y, out=dx)
+        self.kernels.relu_backward(dy, self.y, out=dx)
         return dx
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        return "ReLU()"
 
 
-class ReLU(_Activation):
-    """y = max(x, 0). Without it, or another activation, dense layers in a row are one dense layer."""
-
-    forward_kernel, backward_kernel = "relu", "relu_backward"
-
-
-class Tanh(_Activation):
+class Tanh(Layer):
     """y = tanh(x), between -1 and 1."""
 
-    forward_kernel, backward_kernel = "tanh", "tanh_backward"
+    def forward(self, x: FloatArray, *, draw: Draw | None) -> FloatArray:
+        self.y = self.buffer("y", *x.shape)
+        self.kernels.tanh(x, out=self.y)
+        return self.y
+
+    def backward(self, dy: FloatArray, *, need_dx: bool = True) -> FloatArray | None:
+        # y = tanh(x)    =>    dx = dy * (1 - y²)
+        dx = self.buffer("dx", *dy.shape)
+        self.kernels.tanh_backward(dy, self.y, out=dx)
+        return dx
+
+    def __repr__(self) -> str:
+        return "Tanh()"
 
 
-class Sigmoid(_Activation):
+class Sigmoid(Layer):
     """y = 1 / (1 + exp(-x)), between 0 and 1."""
 
-    forward_kernel, backward_kernel = "sigmoid", "sigmoid_backward"
+    def forward(self, x: FloatArray, *, draw: Draw | None) -> FloatArray:
+        self.y = self.buffer("y", *x.shape)
+        self.kernels.sigmoid(x, out=self.y)
+        return self.y
+
+    def backward(self, dy: FloatArray, *, need_dx: bool = True) -> FloatArray | None:
+        # y = 1 / (1 + exp(-x))    =>    dx = dy * y * (1 - y)
+        dx = self.buffer("dx", *dy.shape)
+        self.kernels.sigmoid_backward(dy, self.y, out=dx)
+        return dx
+
+    def __repr__(self) -> str:
+        return "Sigmoid()"
 
 
 class Dropout(Layer):

@@ -1,7 +1,7 @@
 """The optimizers: how a gradient changes the parameters.
 
-An optimizer keeps flat vectors beside the parameters and one scalar state: which step this is, given by the
-caller. What it remembers is in `vectors`, so that a run can be kept and resumed.
+An optimizer remembers flat vectors as long as the parameters, in `vectors`, and nothing else: which step it is, the
+caller says. So a run can be kept and resumed.
 """
 
 from typing import Protocol

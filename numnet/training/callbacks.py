@@ -101,7 +101,9 @@ class Validation(Callback):
         accuracy, loss = evaluate(run.network, self.split)
         run.history.rows.append({"step": run.step, "validation_loss": loss, "validation_accuracy": accuracy})
         if self.show:
-            self.show(f"Epoch {(run.step + 1) / run.steps_per_epoch:.3g}: validation loss {loss:.4f}, {accuracy:.2%}")
+            self.show(
+                f"Epoch {round((run.step + 1) / run.steps_per_epoch, 2):g}: validation loss {loss:.4f}, {accuracy:.2%}"
+            )
 
 
 class ProgressBar(Callback):
