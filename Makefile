@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 CORE := .venv-core
 
 # What reaches the kernels; files, commands and data sets are the same without a compiler.
-PLAIN := tests/kernels tests/nn tests/golden tests/training tests/test_worked_step.py
+PLAIN := tests/kernels tests/nn tests/training tests/test_worked_step.py
 # What runs inside the compiler only: the first run sees it.
 UNSEEN := numnet/kernels/jit.py,numnet/kernels/threads.py,numnet/kernels/vector.py
 
