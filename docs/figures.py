@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from numnet.data.datasets import load_mnist
+from numnet.doctor import cpu_name
 from numnet.nn.layers import Dense
 from numnet.nn.network import Network
 from numnet.training.loop import fit
@@ -87,11 +88,10 @@ def _recipe_row(name: str, about: str, data: str, *flags: str) -> str:
 
 
 def _machine() -> str:
-    info = Path("/proc/cpuinfo")
-    names = re.findall(r"model name\s*: (.*)", info.read_text()) if info.exists() else []
-    cpu = names[0] if names else platform.processor()
     versions = f"Python {platform.python_version()}, NumPy {np.__version__}, Numba {numba.__version__}"
-    return f"{len(os.sched_getaffinity(0))} cores of an {cpu} ({llvmlite.binding.get_host_cpu_name()}), {versions}"
+    return (
+        f"{len(os.sched_getaffinity(0))} cores of an {cpu_name()} ({llvmlite.binding.get_host_cpu_name()}), {versions}"
+    )
 
 
 def templates() -> str:

@@ -44,9 +44,14 @@ def _version(package: str) -> str:
 
 
 def _machine() -> dict[str, Any]:
+    return {"system": platform.platform(), "cpu": cpu_name()}
+
+
+def cpu_name() -> str:
+    """What the CPU calls itself, where the system tells; else its kind."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {"system": platform.platform(), "cpu": names[0] if names else platform.machine()}
+    return names[0] if names else platform.machine()
 
 
 def _kernels() -> dict[str, Any]:

@@ -133,10 +133,7 @@ def _visit_all(
                     for s in range(strips):
                         tall = short + (s < taller)
                         source, corner = at(a, i * a_row + k * a_step), at(out, i * out_row + column + j)
-                        if block == 0:
-                            begin, begin_row = at(start, column + j), 0
-                        else:
-                            begin, begin_row = corner, out_row
+                        begin, begin_row = (at(start, column + j), 0) if block == 0 else (corner, out_row)
                         tile(begin, begin_row, source, a_row, a_step, panel, WIDTH, corner, out_row, tall, wide, count)
                         i += tall
 
@@ -166,10 +163,7 @@ def _skip_zeros(
                     for i in range(row, row + rows, SPARSE_HEIGHT):
                         tall, slot = min(SPARSE_HEIGHT, row + rows - i), (i - row) // SPARSE_HEIGHT * SLOT
                         source, corner = at(a, i * a_row + k * a_step), at(out, i * out_row + column + j)
-                        if block == 0:
-                            begin, begin_row = at(start, column + j), 0
-                        else:
-                            begin, begin_row = corner, out_row
+                        begin, begin_row = (at(start, column + j), 0) if block == 0 else (corner, out_row)
                         sparse_tile(
                             begin, begin_row, source, a_row, a_step, panel, SPARSE_WIDTH, corner, out_row,
                             tall, wide, places[slot + SPARSE_DEPTH], at(places, slot),
