@@ -18,36 +18,38 @@ Source: Goto and van de Geijn 2008, "Anatomy of high-performance matrix multipli
 """
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from numnet.kernels import FloatArray, Scalar
+from numnet.kernels import FloatArray
 from numnet.kernels.jit import inner, serial
 from numnet.kernels.threads import deal, exclusive, threads
-from numnet.kernels.vector import LANES, SPARSE_TILE, TILE, at, list_columns, move, sparse_tile, tile, transpose
+from numnet.kernels.vector import FLAT_TILE, LANES, TILE, at, flat_tile, list_nonzeros, move, tile, transpose
 
 HEIGHT, WIDTH = TILE[0], TILE[1] * LANES
-SPARSE_HEIGHT, SPARSE_WIDTH = SPARSE_TILE[0], SPARSE_TILE[1] * LANES
+FLAT_WIDTH = FLAT_TILE * LANES
 
-DEPTH = 384  # a panel of 16 columns is 24 KB of a 32 KB first cache; the rest is for rows of a
-ROWS = 120  # times DEPTH, 184 KB of a second cache of 512 KB: panels stream through the rest
-COLUMNS = 512  # times DEPTH, 768 KB of panels for each thread, in the last cache
-SPARSE_DEPTH = 112  # a panel of 32 columns is 14 KB, so it stays in the first cache while lists jump about in it
-SPARSE_ROWS = 256  # times SPARSE_DEPTH, 112 KB of lists
+# Of the caches' sizes, 32 KB and 512 KB a core, about half is used: another program may have the other half.
+DEPTH = 256  # a panel of 16 columns is 16 KB of the first cache
+FLAT_DEPTH = 128  # one of 64 columns is 32 KB, all of it; but many of its rows are never visited
+ROWS = 96  # times DEPTH, 98 KB of the second cache: panels stream through the rest
+COLUMNS = 512  # times DEPTH, 512 KB of panels for each thread, in the last cache
 
-SPARSE_BELOW = 0.3  # share of non-zeros; at about 0.35 lists and full tiles take equally long
+SPARSE_BELOW = 0.5  # share of non-zeros; at about 0.55 lists and full tiles take equally long
 SAMPLE, RUNS = 4096, 16  # numbers looked at to tell that share: a microsecond of work, right to a point or two
 SMALL = 2**18  # multiplications that one thread has done before a second one is awake, some 6 µs
-FEW_ROWS = 3  # rows of a for which packing b, read once, does not pay
+FEW_ROWS = 3  # rows of a that leave a tile's registers half empty, and for which a copy of b, used once, does not pay
 
-SLOT = SPARSE_DEPTH + 1  # a strip's list, and behind it the list's length
-PART = DEPTH * (COLUMNS + WIDTH)  # a part's panels, the last one filled up
+PANELS = DEPTH * (COLUMNS + FLAT_WIDTH)  # numbers in a part's panels, the last one filled up
+PACKED = PANELS + DEPTH * (ROWS + HEIGHT)  # and in its strips of a, the last one filled up
+SLOT = FLAT_DEPTH + 1  # a row's list, and behind it the list's length
 
 # rows, columns and depth of a product; from one row of a to the next, from one k to the next; from one row of b to the
 # next; 1 if b is turned
 Shape = tuple[int, int, int, int, int, int, int]
-Plan = npt.NDArray[np.int64]  # int64 (9,): a shape, and how many parts out has downward and across
+Plan = npt.NDArray[np.int64]  # int64 (10,): a shape, how many parts out has downward and across, 1 to skip zeros
 Lists = npt.NDArray[np.int32]
 
 
@@ -67,154 +69,163 @@ def matmul_bt(a: FloatArray, b: FloatArray, out: FloatArray) -> None:
 
 
 def _product(a: FloatArray, b: FloatArray, start: FloatArray, out: FloatArray, shape: Shape) -> None:
-    """Choose how: few rows, zeros skipped, or all visited; and how many parts for how many threads."""
-    rows, *_, turned = shape
-    a, b, out = a.reshape(-1), b.reshape(-1), out.reshape(-1)
-    parts, plan = _plan(shape, threads())
+    """Plan the product, and deal its parts out."""
+    a, b, out = a.ravel(), b.ravel(), out.ravel()  # views
+    flat = shape[0] <= FEW_ROWS or _share_of_nonzeros(a) < SPARSE_BELOW
+    parts, plan = _plan(shape, flat, threads())
     with exclusive:  # the scratch is one for all
-        if rows <= FEW_ROWS and not turned:
-            deal(_few_rows, parts, a, b, start, out, plan)
-        elif not turned and _share_of_nonzeros(a) < SPARSE_BELOW:
-            deal(_skip_zeros, parts, a, b, start, out, plan, *_scratch(parts))
-        else:
-            deal(_visit_all, parts, a, b, start, out, plan, *_scratch(parts))
+        deal(_multiply, parts, a, b, start, out, plan, *_scratch(parts))
 
 
 @lru_cache(256)
-def _plan(shape: Shape, threads: int) -> tuple[int, Plan]:
+def _plan(shape: Shape, flat: bool, threads: int) -> tuple[int, Plan]:
     """How many parts out is dealt out in, at most one a thread, and the plan that says so; cut along its longer side.
 
     Whoever has fewer columns packs less of b; whoever has fewer rows reads less of a.
     """
     rows, columns, depth, *_ = shape
     threads = 1 if rows * columns * depth <= SMALL else threads
-    panels = max(1, -(-columns // SPARSE_WIDTH))
+    panels = max(1, -(-columns // (FLAT_WIDTH if flat else WIDTH)))
     across = min(threads, panels) if columns > rows else 1
     down = threads // across
-    return down * across, np.array((*shape, down, across))
+    return down * across, np.array((*shape, down, across, flat))
 
 
 @inner
-def _rectangle(part: int, plan: Plan) -> tuple[int, int, int, int]:
+def _rectangle(part: int, plan: Plan, width: int) -> tuple[int, int, int, int]:
     """Top, bottom, left and right of a part; what lies left of a border between parts is whole panels."""
     rows, columns, down, across = plan[0], plan[1], plan[7], plan[8]
     row, column = part // across, part % across
-    panels = -(-columns // SPARSE_WIDTH)
-    left, right = column * panels // across * SPARSE_WIDTH, (column + 1) * panels // across * SPARSE_WIDTH
+    panels = -(-columns // width)
+    left, right = column * panels // across * width, (column + 1) * panels // across * width
     return row * rows // down, (row + 1) * rows // down, min(columns, left), min(columns, right)
 
 
+class Block(NamedTuple):
+    """A block of a matrix: number (i, j) of it is numbers[corner + i * row + j * step]."""
+
+    numbers: FloatArray
+    corner: int
+    row: int
+    step: int
+
+
+@inner
+def _spot(block: Block, i: int, j: int) -> int:
+    return at(block.numbers, block.corner + i * block.row + j * block.step)
+
+
 @serial
-def _visit_all(
+def _multiply(
     part: int, a: FloatArray, b: FloatArray, start: FloatArray, out: FloatArray,
     plan: Plan, scratch: FloatArray, lists: Lists,
 ) -> None:  # fmt: skip
-    """A part of the product, by full tiles."""
-    out_row, depth, a_row, a_step, b_row, turned = plan[1], plan[2], plan[3], plan[4], plan[5], plan[6]
-    top, bottom, left, right = _rectangle(part, plan)
-    panels = scratch[part]
-    blocks = max(1, -(-depth // DEPTH))
-    for column in range(left, right, COLUMNS):
-        columns = min(COLUMNS, right - column)
+    """A part of the product, down to blocks that stay in the second cache."""
+    out_row, depth, a_row, a_step, b_row, turned, flat = plan[1], plan[2], plan[3], plan[4], plan[5], plan[6], plan[9]
+    width, deepest = (FLAT_WIDTH, FLAT_DEPTH) if flat else (WIDTH, DEPTH)
+    top, bottom, left, right = _rectangle(part, plan, width)
+    few = bottom - top <= FEW_ROWS
+    wide = width if few else COLUMNS
+    blocks = max(1, -(-depth // deepest))
+    for column in range(left, right, wide):
+        columns = min(wide, right - column)
         for block in range(blocks):
             k = depth * block // blocks
             count = depth * (block + 1) // blocks - k
+            panels = Block(scratch[part], 0, width, count)
             if turned:
-                _pack_turned(b, column * b_row + k, b_row, count, columns, panels)
+                _pack_turned(Block(b, column * b_row + k, b_row, 1), count, columns, width, panels.numbers)
+            elif few and columns % width == 0:  # they use b once, so that a copy would not pay
+                panels = Block(b, k * b_row + column, b_row, 1)
             else:
-                _pack(b, k * b_row + column, b_row, count, columns, WIDTH, panels)
+                _pack(Block(b, k * b_row + column, b_row, 1), count, columns, width, panels.numbers)
+            skipping = flat and not few and _all_finite(panels.numbers[: -(-columns // width) * width * count])
             for row in range(top, bottom, ROWS):
                 rows = min(ROWS, bottom - row)
-                for j in range(0, columns, WIDTH):
-                    wide, panel = min(WIDTH, columns - j), at(panels, j * count)
-                    strips = -(-rows // HEIGHT)
-                    short, taller = rows // strips, rows % strips
-                    i = row
-                    for s in range(strips):
-                        tall = short + (s < taller)
-                        source, corner = at(a, i * a_row + k * a_step), at(out, i * out_row + column + j)
-                        begin, begin_row = (at(start, column + j), 0) if block == 0 else (corner, out_row)
-                        tile(begin, begin_row, source, a_row, a_step, panel, WIDTH, corner, out_row, tall, wide, count)
-                        i += tall
-
-
-@serial
-def _skip_zeros(
-    part: int, a: FloatArray, b: FloatArray, start: FloatArray, out: FloatArray,
-    plan: Plan, scratch: FloatArray, lists: Lists,
-) -> None:  # fmt: skip
-    """The same part, by flat tiles that visit only the k at which one of their rows of a is not zero."""
-    out_row, depth, a_row, a_step, b_row = plan[1], plan[2], plan[3], plan[4], plan[5]
-    top, bottom, left, right = _rectangle(part, plan)
-    panels, places = scratch[part], lists[part]
-    blocks = max(1, -(-depth // SPARSE_DEPTH))
-    for column in range(left, right, COLUMNS):
-        columns = min(COLUMNS, right - column)
-        for block in range(blocks):
-            k = depth * block // blocks
-            count = depth * (block + 1) // blocks - k
-            _pack(b, k * b_row + column, b_row, count, columns, SPARSE_WIDTH, panels)
-            finite = _all_finite(panels[: -(-columns // SPARSE_WIDTH) * SPARSE_WIDTH * count])
-            for row in range(top, bottom, SPARSE_ROWS):
-                rows = min(SPARSE_ROWS, bottom - row)
-                _list_strips(a, row * a_row + k * a_step, a_row, a_step, rows, count, finite, places)
-                for j in range(0, columns, SPARSE_WIDTH):
-                    wide, panel = min(SPARSE_WIDTH, columns - j), at(panels, j * count)
-                    for i in range(row, row + rows, SPARSE_HEIGHT):
-                        tall, slot = min(SPARSE_HEIGHT, row + rows - i), (i - row) // SPARSE_HEIGHT * SLOT
-                        source, corner = at(a, i * a_row + k * a_step), at(out, i * out_row + column + j)
-                        begin, begin_row = (at(start, column + j), 0) if block == 0 else (corner, out_row)
-                        sparse_tile(
-                            begin, begin_row, source, a_row, a_step, panel, SPARSE_WIDTH, corner, out_row,
-                            tall, wide, places[slot + SPARSE_DEPTH], at(places, slot),
-                        )  # fmt: skip
+                ours = Block(a, row * a_row + k * a_step, a_row, a_step)
+                target = Block(out, row * out_row + column, out_row, 1)
+                begin = target if block else Block(start, column, 0, 1)
+                if flat:
+                    _by_rows(begin, ours, panels, target, rows, columns, count, skipping, scratch[part, PANELS:], lists[part])
+                else:
+                    _by_tiles(begin, ours, panels, target, rows, columns, count, scratch[part, PANELS:])
 
 
 @inner
-def _list_strips(
-    a: FloatArray, corner: int, a_row: int, a_step: int, rows: int, count: int, finite: bool, places: Lists
+def _by_tiles(
+    begin: Block, a: Block, panels: Block, out: Block, rows: int, columns: int, count: int, strips: FloatArray
 ) -> None:
-    """For each strip of `rows` rows the k to visit: all of them where b holds NaN or infinity, as 0 * NaN is NaN."""
-    for i in range(0, rows, SPARSE_HEIGHT):
-        slot = i // SPARSE_HEIGHT * SLOT
-        if finite:
-            below = a_row if i + 1 < rows else 0
-            found = list_columns(at(a, corner + i * a_row), below, a_step, count, at(places, slot))
+    """A block of out by tiles. Where more than one panel reads it, a turned a is packed into strips, as b into panels."""
+    strip = a.row
+    if a.step != 1 and columns > WIDTH:
+        _pack(Block(a.numbers, a.corner, a.step, 1), count, rows, HEIGHT, strips)
+        a, strip = Block(strips, 0, 1, HEIGHT), count
+    for j in range(0, columns, WIDTH):
+        for i in range(0, rows, HEIGHT):
+            tile(
+                _spot(begin, i, j), begin.row, at(a.numbers, a.corner + i * strip), a.row, a.step,
+                _spot(panels, 0, j), panels.row, _spot(out, i, j), out.row,
+                min(HEIGHT, rows - i), min(WIDTH, columns - j), count,
+            )  # fmt: skip
+
+
+@inner
+def _by_rows(
+    begin: Block, a: Block, panels: Block, out: Block, rows: int, columns: int, count: int,
+    skipping: bool, turned: FloatArray, lists: Lists,
+) -> None:  # fmt: skip
+    """A block of out by flat tiles, each one row high; skipping, they visit only the k at which that row is not zero."""
+    if a.step != 1:
+        _pack_turned(Block(a.numbers, a.corner, a.step, 1), rows, count, count, turned)
+        a = Block(turned, 0, count, 1)
+    for i in range(rows):
+        if skipping:
+            lists[i, FLAT_DEPTH] = list_nonzeros(_spot(a, i, 0), count, at(lists, i * SLOT))
         else:
+            lists[i, FLAT_DEPTH] = count
             for k in range(count):
-                places[slot + k] = k
-            found = count
-        places[slot + SPARSE_DEPTH] = found
+                lists[i, k] = k
+    for j in range(0, columns, FLAT_WIDTH):
+        for i in range(rows):
+            flat_tile(
+                _spot(begin, i, j), _spot(a, i, 0), _spot(panels, 0, j), panels.row, _spot(out, i, j),
+                min(FLAT_WIDTH, columns - j), at(lists, i * SLOT), lists[i, FLAT_DEPTH],
+            )  # fmt: skip
 
 
 @inner
-def _pack(b: FloatArray, corner: int, b_row: int, count: int, columns: int, width: int, panels: FloatArray) -> None:
-    """Copy a block of b into panels of `width` columns, k after k; the last one is filled up with zeros."""
-    for left in range(0, columns, width):
-        wide = min(width, columns - left)
-        for k in range(count):
-            source, target = corner + k * b_row + left, left * count + k * width
-            if wide == width:
-                for j in range(0, width, LANES):
-                    move(at(b, source + j), at(panels, target + j))
-            else:
-                for j in range(width):
-                    panels[target + j] = b[source + j] if j < wide else 0
+def _pack(b: Block, count: int, columns: int, width: int, panels: FloatArray) -> None:
+    """Copy a block of b into panels of `width` columns, k after k; the last one is filled up with zeros.
+
+    It goes by a few k at a time, so that b is read along its rows and a panel is written in runs. Where a panel ends
+    within a vector, what the vector brings too much is written over by the next k; so the last k goes by numbers.
+    """
+    spills = width % LANES != 0
+    for first in range(0, count, LANES):
+        for left in range(0, columns, width):
+            for j in range(left, left + width, LANES):
+                for k in range(first, min(first + LANES, count)):
+                    source, target = b.corner + k * b.row, left * count + k * width - left
+                    if not (spills and k == count - 1):
+                        move(at(b.numbers, source + j), columns - j, at(panels, target + j))
+                    else:
+                        for i in range(j, min(j + LANES, left + width)):
+                            panels[target + i] = b.numbers[source + i] if i < columns else 0
 
 
 @inner
-def _pack_turned(b: FloatArray, corner: int, b_row: int, count: int, columns: int, panels: FloatArray) -> None:
+def _pack_turned(b: Block, count: int, columns: int, width: int, panels: FloatArray) -> None:
     """The same for a b that is turned: by squares, transposed on the way, and the ragged rest number by number."""
-    for left in range(0, columns, WIDTH):
-        wide = min(WIDTH, columns - left)
-        square_columns, square_count = wide - wide % LANES, count - count % LANES
-        for j in range(0, square_columns, LANES):
-            for k in range(0, square_count, LANES):
-                source, target = corner + (left + j) * b_row + k, left * count + k * WIDTH + j
-                transpose(at(b, source), b_row, at(panels, target), WIDTH)
-        for j in range(WIDTH):
-            for k in range(square_count if j < square_columns else 0, count):
-                panels[left * count + k * WIDTH + j] = b[corner + (left + j) * b_row + k] if j < wide else 0
+    squares = count - count % LANES
+    for left in range(0, columns, width):
+        for j in range(left, left + width, LANES):
+            whole = squares if j + LANES <= columns else 0
+            for k in range(0, whole, LANES):
+                transpose(_spot(b, j, k), b.row, at(panels, left * count + k * width + j - left), width)
+            for i in range(j, min(j + LANES, left + width)):
+                for k in range(whole, count):
+                    number = b.numbers[b.corner + i * b.row + k] if i < columns else 0
+                    panels[left * count + k * width + i - left] = number
 
 
 @inner
@@ -223,25 +234,6 @@ def _all_finite(numbers: FloatArray) -> bool:
     for i in range(len(numbers)):
         finite &= abs(numbers[i]) < np.inf
     return finite
-
-
-@serial
-def _few_rows(part: int, a: FloatArray, b: FloatArray, start: FloatArray, out: FloatArray, plan: Plan) -> None:
-    """A part of a product of few rows: b is read once, in place, row after row."""
-    columns, depth, a_row, a_step = plan[1], plan[2], plan[3], plan[4]
-    top, bottom, left, right = _rectangle(part, plan)
-    for i in range(top, bottom):
-        for j in range(left, right):
-            out[i * columns + j] = start[j]
-        for k in range(depth):
-            row = b[k * columns + left : k * columns + right]
-            _add_row(a[i * a_row + k * a_step], row, out[i * columns + left : i * columns + right])
-
-
-@inner
-def _add_row(factor: Scalar, row: FloatArray, total: FloatArray) -> None:
-    for j in range(len(total)):
-        total[j] += factor * row[j]
 
 
 @serial
@@ -274,15 +266,14 @@ def _zeros(count: int) -> FloatArray:
 
 
 def _scratch(parts: int) -> tuple[FloatArray, Lists]:
-    """Panels and lists for each part, kept from call to call; panels begin on a cache line."""
+    """Packed blocks and lists for each part, kept from call to call; panels begin on a cache line."""
     global _kept_scratch
     if len(_kept_scratch[1]) < parts:
-        raw, size = np.empty(parts * PART + 16, np.float32), parts * PART
+        raw, size = np.empty(parts * PACKED + 16, np.float32), parts * PACKED
         skip = -raw.ctypes.data // 4 % 16
-        lists = np.empty((parts, SPARSE_ROWS // SPARSE_HEIGHT * SLOT), np.int32)
-        _kept_scratch = raw[skip : skip + size].reshape(parts, PART), lists
+        _kept_scratch = raw[skip : skip + size].reshape(parts, PACKED), np.empty((parts, ROWS, SLOT), np.int32)
     return _kept_scratch
 
 
 _kept_zeros: FloatArray = np.zeros(1024, np.float32)
-_kept_scratch: tuple[FloatArray, Lists] = (np.empty((0, PART), np.float32), np.empty((0, 0), np.int32))
+_kept_scratch: tuple[FloatArray, Lists] = np.empty((0, PACKED), np.float32), np.empty((0, ROWS, SLOT), np.int32)

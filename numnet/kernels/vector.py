@@ -6,7 +6,8 @@ float32; lengths and strides count numbers, not bytes. Nothing is checked: calle
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import llvmlite.binding as llvm
@@ -23,14 +24,15 @@ FUSED = bool(HAS.get("fma") or HAS.get("neon"))  # whether multiply and add are 
 
 # (rows, vectors) of a tile. Its 12 or 16 sums keep the CPU's two multipliers busy (each takes 4 cycles, so 8 at least
 # must be under way) and leave registers for a row of b and a number of a. A tile about square uses each number that it
-# loads most often. Where zeros are skipped it is flat: a k can be skipped only if all rows of the tile are zero there.
+# loads most often. Where zeros are skipped it is one row, since each row has its zeros elsewhere.
 TILE = (6, 2) if REGISTERS == 16 else (8, 2)
-SPARSE_TILE = (2, 4)
+FLAT_TILE = 8  # vectors
 
 FLOAT, INT, LONG = ir.FloatType(), ir.IntType(32), ir.IntType(64)
-VECTOR, SPREAD = ir.VectorType(FLOAT, LANES), ir.VectorType(INT, LANES)([0] * LANES)
+VECTOR = ir.VectorType(FLOAT, LANES)
 Builder: TypeAlias = Any  # llvmlite has no types
 Value: TypeAlias = Any
+Sums: TypeAlias = dict[tuple[int, int], Value]  # where each vector of a tile's sums is kept
 
 
 def _doubled_by(double: Callable[..., Any], result: Any = types.none) -> Callable[[Callable[..., Any]], Any]:
@@ -64,59 +66,89 @@ at: Any = (lambda array, index: array.reshape(-1)[index:]) if config.DISABLE_JIT
 # --- the micro-kernel ---------------------------------------------------------------------------------------------
 
 
-def _sparse_tile(
-    start: Any, start_row: int, a: Any, a_row: int, a_step: int, b: Any, b_row: int,
-    out: Any, out_row: int, rows: int, columns: int, count: int, places: Any,
-) -> None:  # fmt: skip
-    for i in range(rows):
-        sums = start[i * start_row :][:columns].copy()
-        for k in range(count) if places is None else places[:count]:
-            sums = (np.float64(a[i * a_row + k * a_step]) * b[k * b_row :][:columns] + sums).astype(np.float32)
-        out[i * out_row :][:columns] = sums + np.float32(0)
-
-
 def _tile(
     start: Any, start_row: int, a: Any, a_row: int, a_step: int, b: Any, b_row: int,
     out: Any, out_row: int, rows: int, columns: int, count: int,
 ) -> None:  # fmt: skip
-    _sparse_tile(start, start_row, a, a_row, a_step, b, b_row, out, out_row, rows, columns, count, None)
+    for i in range(rows):
+        sums = start[i * start_row :][:columns].copy()
+        for k in range(count):
+            sums = (np.float64(a[i * a_row + k * a_step]) * b[k * b_row :][:columns] + sums).astype(np.float32)
+        out[i * out_row :][:columns] = sums + np.float32(0)
 
 
 @_doubled_by(_tile)
-def tile(builder: Builder, *operands: Value) -> None:
+def tile(
+    builder: Builder, start: Value, start_row: Value, a: Value, a_row: Value, a_step: Value, b: Value, b_row: Value,
+    out: Value, out_row: Value, rows: Value, columns: Value, count: Value,
+) -> None:  # fmt: skip
     """out[i, j] = start[i, j] + sum over k of a[i, k] * b[k, j], the sums in registers; TILE is the most of them.
 
     start_row, a_row, b_row, out_row : from one row to the next; a_step : from one k of a to the next
     """
-    _any_height(builder, *TILE, *operands, None)
-
-
-@_doubled_by(_sparse_tile)
-def sparse_tile(builder: Builder, *operands: Value) -> None:
-    """The same, visiting only the k in places, int32 (count,); SPARSE_TILE is the most of it."""
-    _any_height(builder, *SPARSE_TILE, *operands)
-
-
-def _any_height(builder: Builder, most: int, vectors: int, *operands: Value) -> None:
-    """Emit a tile of each height up to `most`, and a jump to the one that is asked for."""
-    rows, done = operands[9], builder.append_basic_block("done")
+    most, vectors = TILE
+    done = builder.append_basic_block("done")
     switch = builder.switch(rows, done)
-    for height in range(1, most + 1):
+    for height in range(1, most + 1):  # a tile of each height, and a jump to the one that is asked for
         block = builder.append_basic_block(f"rows_{height}")
         switch.add_case(LONG(height), block)
         builder.position_at_end(block)
-        _emit_tile(builder, height, vectors, *operands)
+        with _sums(builder, height, vectors, start, start_row, out, out_row, columns) as sums:
+            _multiply(builder, sums, height, vectors, a, a_row, a_step, b, b_row, count)
         builder.branch(done)
     builder.position_at_end(done)
 
 
-def _emit_tile(
-    builder: Builder, height: int, vectors: int,
-    start: Value, start_row: Value, a: Value, a_row: Value, a_step: Value, b: Value, b_row: Value,
-    out: Value, out_row: Value, _: Value, columns: Value, count: Value, places: Value,
+def _multiply(
+    builder: Builder, sums: Sums, height: int, vectors: int,
+    a: Value, a_row: Value, a_step: Value, b: Value, b_row: Value, count: Value,
 ) -> None:  # fmt: skip
+    down = [builder.mul(a_row, LONG(i)) for i in range(height)]  # outside of the loop, where they stay in registers
+    left, below = cgutils.alloca_once_value(builder, a), cgutils.alloca_once_value(builder, b)
+    with cgutils.for_range(builder, count):
+        column, line = builder.load(left), builder.load(below)
+        row = [_load(builder, line, LONG(j * LANES)) for j in range(vectors)]
+        for i in range(height):
+            factor = _splat(builder, _load(builder, column, down[i], FLOAT))
+            for j in range(vectors):
+                builder.store(_fma(builder, factor, row[j], builder.load(sums[i, j])), sums[i, j])
+        builder.store(_further(builder, column, a_step), left)
+        builder.store(_further(builder, line, b_row), below)
+
+
+def _flat_tile(start: Any, a: Any, b: Any, b_row: int, out: Any, columns: int, places: Any, count: int) -> None:
+    sums = start[:columns].copy()
+    for k in places[:count]:
+        sums = (np.float64(a[k]) * b[k * b_row :][:columns] + sums).astype(np.float32)
+    out[:columns] = sums + np.float32(0)
+
+
+@_doubled_by(_flat_tile)
+def flat_tile(
+    builder: Builder, start: Value, a: Value, b: Value, b_row: Value,
+    out: Value, columns: Value, places: Value, count: Value,
+) -> None:  # fmt: skip
+    """The same for one row, visiting only the k in places, int32 (count,)."""
+    vectors = FLAT_TILE
+    with _sums(builder, 1, vectors, start, LONG(0), out, LONG(0), columns) as sums:
+        with cgutils.for_range(builder, count) as loop:
+            k = builder.sext(_load(builder, places, loop.index, INT), LONG)
+            factor = _splat(builder, _load(builder, a, k, FLOAT))
+            line = _further(builder, b, builder.mul(k, b_row))
+            for j in range(vectors):
+                row = _load(builder, line, LONG(j * LANES))
+                builder.store(_fma(builder, factor, row, builder.load(sums[0, j])), sums[0, j])
+
+
+@contextmanager
+def _sums(
+    builder: Builder, height: int, vectors: int,
+    start: Value, start_row: Value, out: Value, out_row: Value, columns: Value,
+) -> Iterator[Sums]:  # fmt: skip
+    """A tile's sums, read from `start` before the block and written to `out` after it."""
     block = [(i, j) for i in range(height) for j in range(vectors)]
     sums = {place: cgutils.alloca_once(builder, VECTOR) for place in block}  # LLVM makes registers of these
+    whole = builder.icmp_signed("==", columns, LONG(vectors * LANES))
 
     def corner(base: Value, row: Value, i: int, j: int) -> Value:
         return _pointer(builder, base, builder.add(builder.mul(row, LONG(i)), LONG(j * LANES)))
@@ -130,30 +162,24 @@ def _emit_tile(
             total = builder.fadd(builder.load(sums[i, j]), VECTOR([0.0] * LANES))
             _store_row(builder, total, corner(out, out_row, i, j), columns, j, ragged)
 
-    whole = builder.icmp_signed("==", columns, LONG(vectors * LANES))
     _if_else(builder, whole, lambda: read(False), lambda: read(True))
-    with cgutils.for_range(builder, count) as loop:
-        k = loop.index if places is None else builder.sext(_load(builder, places, loop.index, INT), LONG)
-        across, down = builder.mul(k, a_step), builder.mul(k, b_row)
-        row = [_load(builder, b, builder.add(down, LONG(j * LANES))) for j in range(vectors)]
-        for i in range(height):
-            factor = _splat(builder, _load(builder, a, builder.add(builder.mul(a_row, LONG(i)), across), FLOAT))
-            for j in range(vectors):
-                builder.store(_fma(builder, factor, row[j], builder.load(sums[i, j])), sums[i, j])
+    yield sums
     _if_else(builder, whole, lambda: write(False), lambda: write(True))
 
 
 # --- packing, and lists of what is not zero -------------------------------------------------------------------------
 
 
-def _move(source: Any, out: Any) -> None:
-    out[:LANES] = source[:LANES]
+def _move(source: Any, columns: int, out: Any) -> None:
+    kept = max(0, min(columns, LANES))
+    out[:kept], out[kept:LANES] = source[:kept], 0
 
 
 @_doubled_by(_move)
-def move(builder: Builder, source: Value, out: Value) -> None:
-    """Copy one vector."""
-    builder.store(_load(builder, source, LONG(0)), _pointer(builder, out, LONG(0)), align=4)
+def move(builder: Builder, source: Value, columns: Value, out: Value) -> None:
+    """Copy a vector; zeros from `columns` on, where memory is somebody else's."""
+    number = _load_row(builder, _pointer(builder, source, LONG(0)), columns, 0, ragged=True)
+    builder.store(number, _pointer(builder, out, LONG(0)), align=4)
 
 
 def _transpose(a: Any, a_row: int, out: Any, out_row: int) -> None:
@@ -182,23 +208,38 @@ def transpose(builder: Builder, a: Value, a_row: Value, out: Value, out_row: Val
         builder.store(row, _pointer(builder, out, builder.mul(out_row, LONG(j))), align=4)
 
 
-def _list_columns(a: Any, a_row: int, a_step: int, count: int, places: Any) -> int:
-    columns = [k for k in range(count) if a[k * a_step] != 0 or a[k * a_step + a_row] != 0]
-    places[: len(columns)] = columns
-    return len(columns)
+def _list_nonzeros(a: Any, count: int, places: Any) -> int:
+    found = np.flatnonzero(a[:count])
+    places[: len(found)] = found
+    return len(found)
 
 
-@_doubled_by(_list_columns, result=types.intp)
-def list_columns(builder: Builder, a: Value, a_row: Value, a_step: Value, count: Value, places: Value) -> Value:
-    """Write down each k at which one of two rows of a is not zero; how many they are. NaN is not zero."""
+@_doubled_by(_list_nonzeros, result=types.intp)
+def list_nonzeros(builder: Builder, a: Value, count: Value, places: Value) -> Value:
+    """Write down where the first `count` numbers of a are not zero; how many they are. NaN is not zero.
+
+    It goes by eights: their zeros are a byte, and a table says which bits of a byte are set. All eight of its answer are
+    written, and as many kept as count, so places has room for `count` rounded up to eights.
+    """
+    numbers, lanes = ir.VectorType(FLOAT, 8), ir.VectorType(INT, 8)
+    zeros, table = numbers([0.0] * 8), cgutils.global_constant(builder, "set_bits", SET_BITS)
     found = cgutils.alloca_once_value(builder, LONG(0))
-    with cgutils.for_range(builder, count) as loop:  # each k is written, and kept by counting it: no branch to guess
-        across, zero = builder.mul(loop.index, a_step), FLOAT(0.0)
-        one, other = _load(builder, a, across, FLOAT), _load(builder, a, builder.add(across, a_row), FLOAT)
-        builder.store(builder.trunc(loop.index, INT), _pointer(builder, places, builder.load(found), INT))
-        filled = builder.or_(builder.fcmp_unordered("!=", one, zero), builder.fcmp_unordered("!=", other, zero))
-        builder.store(builder.add(builder.load(found), builder.zext(filled, LONG)), found)
+    with cgutils.for_range_slice(builder, LONG(0), count, LONG(8), LONG) as (k, _):
+        kept = builder.icmp_signed("<", lanes(list(range(8))), _splat(builder, builder.trunc(builder.sub(count, k), INT), 8))
+        pointer = _pointer(builder, a, k, numbers)
+        here = _call(builder, "llvm.masked.load.v8f32.p0", numbers, pointer, INT(4), kept, zeros)
+        byte = builder.bitcast(builder.fcmp_unordered("!=", here, zeros), ir.IntType(8))
+        bits = builder.load(builder.gep(table, [INT(0), builder.zext(byte, INT)]))
+        listed = builder.add(builder.zext(bits, lanes), _splat(builder, builder.trunc(k, INT), 8))
+        builder.store(listed, _pointer(builder, places, builder.load(found), lanes), align=4)
+        builder.store(builder.add(builder.load(found), builder.zext(builder.ctpop(byte), LONG)), found)
     return builder.load(found)
+
+
+# for each byte, the numbers of its bits that are set, and zeros behind them
+SET_BITS = ir.ArrayType(ir.VectorType(ir.IntType(8), 8), 256)(
+    [ir.VectorType(ir.IntType(8), 8)(sorted(i for i in range(8) if byte >> i & 1) + [0] * (8 - byte.bit_count())) for byte in range(256)]
+)
 
 
 # --- single instructions --------------------------------------------------------------------------------------------
@@ -212,8 +253,13 @@ def _if_else(builder: Builder, condition: Value, one: Callable[[], None], other:
             other()
 
 
+def _further(builder: Builder, base: Value, numbers: Value) -> Value:
+    """The address so many numbers on."""
+    return builder.add(base, builder.shl(numbers, LONG(2)))
+
+
 def _pointer(builder: Builder, base: Value, offset: Value, kind: Any = VECTOR) -> Value:
-    return builder.inttoptr(builder.add(base, builder.shl(offset, LONG(2))), kind.as_pointer())
+    return builder.inttoptr(_further(builder, base, offset), kind.as_pointer())
 
 
 def _load(builder: Builder, base: Value, offset: Value, kind: Any = VECTOR) -> Value:
@@ -241,10 +287,10 @@ def _lanes_below(builder: Builder, columns: Value, j: int) -> Value:
     return builder.icmp_signed("<", lanes, _splat(builder, builder.trunc(columns, INT)))
 
 
-def _splat(builder: Builder, number: Value) -> Value:
+def _splat(builder: Builder, number: Value, lanes: int = LANES) -> Value:
     """A vector with `number` in every lane."""
-    lane = builder.insert_element(ir.VectorType(number.type, LANES)(ir.Undefined), number, INT(0))
-    return builder.shuffle_vector(lane, lane, SPREAD)
+    lane = builder.insert_element(ir.VectorType(number.type, lanes)(ir.Undefined), number, INT(0))
+    return builder.shuffle_vector(lane, lane, ir.VectorType(INT, lanes)([0] * lanes))
 
 
 def _fma(builder: Builder, x: Value, y: Value, z: Value) -> Value:
