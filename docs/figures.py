@@ -135,19 +135,21 @@ INK, PALE, FILL, DARK = (40, 40, 40), (238, 238, 238), (158, 202, 225), (33, 102
 
 def blocking() -> None:
     """The picture in docs/kernels.md: out, a and b with a part, a block, a panel, a strip and a tile of them."""
+    from numnet.kernels.matmul import COLUMNS, DEPTH, HEIGHT, ROWS, WIDTH
+
     sheet = Image.new("RGB", (860, 560), "white")
     draw = ImageDraw.Draw(sheet)
     _matrix(draw, (60, 250, 310, 500), "a: M x K", [((60, 330, 185, 430), FILL), ((60, 360, 185, 378), DARK)])
     _matrix(draw, (370, 50, 770, 210), "b: K x N", [((370, 50, 570, 130), FILL), ((410, 50, 440, 130), DARK)])
     _matrix(draw, (370, 250, 770, 500), "out: M x N", [((370, 250, 570, 500), FILL), ((410, 360, 440, 378), DARK)])
     for place, text in (
-        ((60, 510), "rows: 120 x 384 of a, in the second cache"),
-        ((60, 530), "dark: a strip, 6 rows, one tile high"),
+        ((60, 510), f"rows: {ROWS} x {DEPTH} of a, in the second cache"),
+        ((60, 530), f"dark: a strip, {HEIGHT} rows, one tile high"),
         ((370, 510), "part: a rectangle of out for each thread"),
-        ((370, 530), "dark: a tile, 6 x 16 sums in registers"),
-        ((580, 70), "columns: 384 x 512 of b,"),
+        ((370, 530), f"dark: a tile, {HEIGHT} x {WIDTH} sums in registers"),
+        ((580, 70), f"columns: {DEPTH} x {COLUMNS} of b,"),
         ((580, 88), "copied into panels"),
-        ((580, 106), "dark: a panel, 16 columns,"),
+        ((580, 106), f"dark: a panel, {WIDTH} columns,"),
         ((580, 124), "in the first cache"),
         ((80, 100), "for each block of k:"),
         ((80, 120), "  for each block of rows of a:"),

@@ -7,6 +7,7 @@ MNIST's first 5,000 training images are the validation split and the other 55,00
 that the tutorial used. Pixels stay uint8 until a batch needs floats.
 """
 
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -64,7 +65,7 @@ class Split:
     @property
     def inputs(self) -> int:
         """D, the numbers in one image."""
-        return int(np.prod(self.images.shape[1:]))
+        return math.prod(self.images.shape[1:])
 
 
 @dataclass(frozen=True)

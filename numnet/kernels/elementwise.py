@@ -24,7 +24,7 @@ def sum_rows(a: FloatArray, out: FloatArray) -> None:
 
 
 def scale_by_mask(x: FloatArray, mask: BoolArray, scale: float, out: FloatArray) -> None:
-    _scale_by_mask(x.reshape(-1), mask.reshape(-1), x.dtype.type(scale), out.reshape(-1))
+    _scale_by_mask(x.ravel(), mask.ravel(), x.dtype.type(scale), out.ravel())
 
 
 @serial
@@ -52,10 +52,13 @@ def _softmax_cross_entropy(
 
 @inner
 def _softmax_cross_entropy_of_one(logits: FloatArray, label: int, scale: Scalar, dlogits: FloatArray) -> Scalar:
-    largest = logits.max()
+    largest = logits[0]
+    for c in range(1, len(logits)):
+        largest = max(largest, logits[c])
+    total = 0 * scale
     for c in range(len(logits)):
-        dlogits[c] = math.exp(logits[c] - largest)
-    total = dlogits.sum()
+        dlogits[c] = math.exp(logits[c] - largest)  # NaN for a NaN, so it matters not that max may pass it over
+        total += dlogits[c]
     for c in range(len(logits)):
         dlogits[c] = (dlogits[c] / total - (c == label)) * scale
     loss: Scalar = math.log(total) - (logits[label] - largest)
@@ -63,7 +66,7 @@ def _softmax_cross_entropy_of_one(logits: FloatArray, label: int, scale: Scalar,
 
 
 def pixels_to_floats(pixels: ByteArray, out: FloatArray) -> None:
-    _pixels_to_floats(pixels.reshape(-1), out.reshape(-1), out.dtype.type(255))
+    _pixels_to_floats(pixels.ravel(), out.ravel(), out.dtype.type(255))
 
 
 @serial

@@ -11,14 +11,16 @@ one k to the next, so a.T is `a` with the two exchanged. The loops are Goto's, f
     strip       rows of a, one tile high                                  HEIGHT
     tile        sums in registers, one k after the other                  vector.tile
 
+Where many numbers of `a` are zero the two innermost are a row of `a` and a flat tile that visits only the others.
+
 Every sum begins at the bias, runs over k in order with one rounding a step, and rests in out between two blocks of k.
-So it has the same bits at any number of threads, and whether or not zeros of `a` were skipped. (Of few rows each step
-has two roundings, so an image by itself may differ in its last bits from the same image in a batch.)
+So it has the same bits at any number of threads, whether or not zeros of `a` were skipped, and for an image by itself
+or in a batch.
 Source: Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication".
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -111,7 +113,8 @@ class Block(NamedTuple):
 
 
 @inner
-def _spot(block: Block, i: int, j: int) -> int:
+def _spot(block: Block, i: int, j: int) -> Any:
+    """Where its number (i, j) lies."""
     return at(block.numbers, block.corner + i * block.row + j * block.step)
 
 
@@ -120,42 +123,43 @@ def _multiply(
     part: int, a: FloatArray, b: FloatArray, start: FloatArray, out: FloatArray,
     plan: Plan, scratch: FloatArray, lists: Lists,
 ) -> None:  # fmt: skip
-    """A part of the product, down to blocks that stay in the second cache."""
+    """A part of the product, cut down to blocks of `a` that stay in the second cache."""
     out_row, depth, a_row, a_step, b_row, turned, flat = plan[1], plan[2], plan[3], plan[4], plan[5], plan[6], plan[9]
     width, deepest = (FLAT_WIDTH, FLAT_DEPTH) if flat else (WIDTH, DEPTH)
     top, bottom, left, right = _rectangle(part, plan, width)
     few = bottom - top <= FEW_ROWS
-    wide = width if few else COLUMNS
+    wide = width if few and turned else COLUMNS
+    packed_b, packed_a = scratch[part, :PANELS], scratch[part, PANELS:]
     blocks = max(1, -(-depth // deepest))
     for column in range(left, right, wide):
         columns = min(wide, right - column)
         for block in range(blocks):
             k = depth * block // blocks
             count = depth * (block + 1) // blocks - k
-            panels = Block(scratch[part], 0, width, count)
+            panels = Block(packed_b, 0, width, count)
             if turned:
-                _pack_turned(Block(b, column * b_row + k, b_row, 1), count, columns, width, panels.numbers)
+                _pack_turned(Block(b, column * b_row + k, b_row, 1), count, columns, width, packed_b)
             elif few and columns % width == 0:  # they use b once, so that a copy would not pay
                 panels = Block(b, k * b_row + column, b_row, 1)
             else:
-                _pack(Block(b, k * b_row + column, b_row, 1), count, columns, width, panels.numbers)
-            skipping = flat and not few and _all_finite(panels.numbers[: -(-columns // width) * width * count])
+                _pack(Block(b, k * b_row + column, b_row, 1), count, columns, width, packed_b)
+            skipping = flat and not few and _all_finite(packed_b[: -(-columns // width) * width * count])
             for row in range(top, bottom, ROWS):
                 rows = min(ROWS, bottom - row)
                 ours = Block(a, row * a_row + k * a_step, a_row, a_step)
                 target = Block(out, row * out_row + column, out_row, 1)
                 begin = target if block else Block(start, column, 0, 1)
                 if flat:
-                    _by_rows(begin, ours, panels, target, rows, columns, count, skipping, scratch[part, PANELS:], lists[part])
+                    _by_rows(begin, ours, panels, target, rows, columns, count, skipping, packed_a, lists[part])
                 else:
-                    _by_tiles(begin, ours, panels, target, rows, columns, count, scratch[part, PANELS:])
+                    _by_tiles(begin, ours, panels, target, rows, columns, count, packed_a)
 
 
 @inner
 def _by_tiles(
     begin: Block, a: Block, panels: Block, out: Block, rows: int, columns: int, count: int, strips: FloatArray
 ) -> None:
-    """A block of out by tiles. Where more than one panel reads it, a turned a is packed into strips, as b into panels."""
+    """A block of out by tiles. A turned `a` that more than one panel reads is packed into strips, as b into panels."""
     strip = a.row
     if a.step != 1 and columns > WIDTH:
         _pack(Block(a.numbers, a.corner, a.step, 1), count, rows, HEIGHT, strips)
@@ -174,7 +178,7 @@ def _by_rows(
     begin: Block, a: Block, panels: Block, out: Block, rows: int, columns: int, count: int,
     skipping: bool, turned: FloatArray, lists: Lists,
 ) -> None:  # fmt: skip
-    """A block of out by flat tiles, each one row high; skipping, they visit only the k at which that row is not zero."""
+    """A block of out by flat tiles. Those that skip visit only the k at which their row of `a` is not zero."""
     if a.step != 1:
         _pack_turned(Block(a.numbers, a.corner, a.step, 1), rows, count, count, turned)
         a = Block(turned, 0, count, 1)

@@ -52,10 +52,10 @@ def deal(kernel: Callable[..., None], parts: int, *arguments: Any) -> None:
         _mention_slow_threads()
 
 
-def deal_stretches(kernel: Callable[..., None], *vectors: Any) -> None:
-    """Call kernel(part, parts, *vectors), each to do its own `stretch` of the first vector's length."""
-    parts = 1 if len(vectors[0]) <= FEW_NUMBERS else threads()
-    deal(kernel, parts, parts, *vectors)
+def deal_stretches(kernel: Callable[..., None], *arrays: Any) -> None:
+    """Call kernel(part, parts, *arrays), the arrays flat, each part to do its `stretch` of the first one's length."""
+    parts = 1 if arrays[0].size <= FEW_NUMBERS else threads()
+    deal(kernel, parts, parts, *[array.ravel() for array in arrays])
 
 
 @inner

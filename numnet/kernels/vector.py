@@ -24,9 +24,10 @@ FUSED = bool(HAS.get("fma") or HAS.get("neon"))  # whether multiply and add are 
 
 # (rows, vectors) of a tile. Its 12 or 16 sums keep the CPU's two multipliers busy (each takes 4 cycles, so 8 at least
 # must be under way) and leave registers for a row of b and a number of a. A tile about square uses each number that it
-# loads most often. Where zeros are skipped it is one row, since each row has its zeros elsewhere.
+# loads most often. A flat tile is one row, since each row of a has its zeros elsewhere: 8 sums, but no more than 64
+# columns, so that a panel that wide and 128 k deep just fits a first cache of 32 KB.
 TILE = (6, 2) if REGISTERS == 16 else (8, 2)
-FLAT_TILE = 8  # vectors
+FLAT_TILE = min(8, 64 // LANES)  # vectors
 
 FLOAT, INT, LONG = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 VECTOR = ir.VectorType(FLOAT, LANES)
@@ -129,15 +130,14 @@ def flat_tile(
     out: Value, columns: Value, places: Value, count: Value,
 ) -> None:  # fmt: skip
     """The same for one row, visiting only the k in places, int32 (count,)."""
-    vectors = FLAT_TILE
-    with _sums(builder, 1, vectors, start, LONG(0), out, LONG(0), columns) as sums:
-        with cgutils.for_range(builder, count) as loop:
-            k = builder.sext(_load(builder, places, loop.index, INT), LONG)
-            factor = _splat(builder, _load(builder, a, k, FLOAT))
-            line = _further(builder, b, builder.mul(k, b_row))
-            for j in range(vectors):
-                row = _load(builder, line, LONG(j * LANES))
-                builder.store(_fma(builder, factor, row, builder.load(sums[0, j])), sums[0, j])
+    sums_of_row = _sums(builder, 1, FLAT_TILE, start, LONG(0), out, LONG(0), columns)
+    with sums_of_row as sums, cgutils.for_range(builder, count) as loop:
+        k = builder.sext(_load(builder, places, loop.index, INT), LONG)
+        factor = _splat(builder, _load(builder, a, k, FLOAT))
+        line = _further(builder, b, builder.mul(k, b_row))
+        for j in range(FLAT_TILE):
+            row = _load(builder, line, LONG(j * LANES))
+            builder.store(_fma(builder, factor, row, builder.load(sums[0, j])), sums[0, j])
 
 
 @contextmanager
@@ -208,6 +208,12 @@ def transpose(builder: Builder, a: Value, a_row: Value, out: Value, out_row: Val
         builder.store(row, _pointer(builder, out, builder.mul(out_row, LONG(j))), align=4)
 
 
+EIGHT, PLACES, BYTES = ir.VectorType(FLOAT, 8), ir.VectorType(INT, 8), ir.VectorType(ir.IntType(8), 8)
+# for each byte, which of its bits are set, and zeros behind them
+SET_BITS = [[bit for bit in range(8) if byte >> bit & 1] for byte in range(256)]
+BIT_TABLE = ir.ArrayType(BYTES, 256)([BYTES(bits + [0] * (8 - len(bits))) for bits in SET_BITS])
+
+
 def _list_nonzeros(a: Any, count: int, places: Any) -> int:
     found = np.flatnonzero(a[:count])
     places[: len(found)] = found
@@ -218,28 +224,23 @@ def _list_nonzeros(a: Any, count: int, places: Any) -> int:
 def list_nonzeros(builder: Builder, a: Value, count: Value, places: Value) -> Value:
     """Write down where the first `count` numbers of a are not zero; how many they are. NaN is not zero.
 
-    It goes by eights: their zeros are a byte, and a table says which bits of a byte are set. All eight of its answer are
-    written, and as many kept as count, so places has room for `count` rounded up to eights.
+    It goes by eights, and without a branch that the CPU could guess wrong: which of eight numbers are not zero is a
+    byte, and a table says which bits of it are set. The table's whole line is written, and kept by counting on. So
+    `places`, int32, has room for `count` rounded up to eights.
     """
-    numbers, lanes = ir.VectorType(FLOAT, 8), ir.VectorType(INT, 8)
-    zeros, table = numbers([0.0] * 8), cgutils.global_constant(builder, "set_bits", SET_BITS)
+    table = cgutils.global_constant(builder, "set_bits", BIT_TABLE)
     found = cgutils.alloca_once_value(builder, LONG(0))
     with cgutils.for_range_slice(builder, LONG(0), count, LONG(8), LONG) as (k, _):
-        kept = builder.icmp_signed("<", lanes(list(range(8))), _splat(builder, builder.trunc(builder.sub(count, k), INT), 8))
-        pointer = _pointer(builder, a, k, numbers)
-        here = _call(builder, "llvm.masked.load.v8f32.p0", numbers, pointer, INT(4), kept, zeros)
-        byte = builder.bitcast(builder.fcmp_unordered("!=", here, zeros), ir.IntType(8))
+        left = builder.trunc(builder.sub(count, k), INT)
+        kept = builder.icmp_signed("<", PLACES(list(range(8))), _splat(builder, left, 8))
+        pointer, zeros = _pointer(builder, a, k, EIGHT), EIGHT([0.0] * 8)
+        eight = _call(builder, "llvm.masked.load.v8f32.p0", EIGHT, pointer, INT(4), kept, zeros)
+        byte = builder.bitcast(builder.fcmp_unordered("!=", eight, zeros), ir.IntType(8))
         bits = builder.load(builder.gep(table, [INT(0), builder.zext(byte, INT)]))
-        listed = builder.add(builder.zext(bits, lanes), _splat(builder, builder.trunc(k, INT), 8))
-        builder.store(listed, _pointer(builder, places, builder.load(found), lanes), align=4)
+        listed = builder.add(builder.zext(bits, PLACES), _splat(builder, builder.trunc(k, INT), 8))
+        builder.store(listed, _pointer(builder, places, builder.load(found), PLACES), align=4)
         builder.store(builder.add(builder.load(found), builder.zext(builder.ctpop(byte), LONG)), found)
     return builder.load(found)
-
-
-# for each byte, the numbers of its bits that are set, and zeros behind them
-SET_BITS = ir.ArrayType(ir.VectorType(ir.IntType(8), 8), 256)(
-    [ir.VectorType(ir.IntType(8), 8)(sorted(i for i in range(8) if byte >> i & 1) + [0] * (8 - byte.bit_count())) for byte in range(256)]
-)
 
 
 # --- single instructions --------------------------------------------------------------------------------------------

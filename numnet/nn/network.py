@@ -8,6 +8,7 @@ is one slice (`weights`), and adding up gradients over processes is one call.
 """
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -33,7 +34,7 @@ class _Slot:
     start: int
 
     def view(self, vector: FloatArray) -> FloatArray:
-        return vector[self.start : self.start + int(np.prod(self.shape))].reshape(self.shape)
+        return vector[self.start : self.start + math.prod(self.shape)].reshape(self.shape)
 
 
 class Network:
@@ -161,7 +162,7 @@ class Network:
             raise DataError(f"floats up to {images.max():g}: expected 0..1, divide by 255 or give uint8")
         if images.size == self.inputs and images.shape[:1] != (1,):
             images = images[None]
-        if images.ndim < 2 or int(np.prod(images.shape[1:])) != self.inputs:
+        if images.ndim < 2 or math.prod(images.shape[1:]) != self.inputs:
             raise DataError(f"images of shape {images.shape}: expected (N, …) with {self.inputs} numbers each")
         return images.reshape(len(images), self.inputs)
 
@@ -185,7 +186,7 @@ class Network:
         width, total_flops = self.inputs, 0
         for layer in self.layers:
             flops, width = layer.flops(width), layer.outputs_for(width)
-            count = sum(int(np.prod(shape)) for shape in layer.parameter_shapes().values())
+            count = sum(math.prod(shape) for shape in layer.parameter_shapes().values())
             rows.append((str(layer.index), repr(layer), str(width), f"{count:,}", f"{flops / 1e6:.3f}"))
             total_flops += flops
         rows.append(("", "in all", "", f"{len(self.parameters):,}", f"{total_flops / 1e6:.3f}"))
@@ -211,7 +212,7 @@ class Network:
         self._slots, self._weight_count, size = [], 0, 0
         for layer, name, shape in sorted(named, key=lambda entry: len(entry[2]) < 2):
             self._slots.append(_Slot(layer, name, shape, size))
-            size += int(np.prod(shape))
+            size += math.prod(shape)
             self._weight_count = size if len(shape) >= 2 else self._weight_count
         self._lowest_with_parameters = min(slot.layer.index for slot in self._slots)
         self.parameters, self.gradients = np.zeros(size, self.dtype), np.zeros(size, self.dtype)

@@ -1,12 +1,15 @@
 """The products by blocks: what the block sizes, the skipped zeros and the number of threads may not change.
 
-The shapes straddle every block: tiles of 6 x 16 and 2 x 32, k in blocks of 384 and 112, rows of 120, columns of 512.
+The shapes straddle every block: tiles of 6 x 16 and 1 x 64, k in blocks of 256 and 128, rows of 96, columns of 512.
 """
 
 import ctypes
 import mmap
+import os
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +18,7 @@ from numnet.kernels import compiled, matmul, threads
 
 EPS = float(np.finfo(np.float32).eps)
 
-BLOCKS = [(130, 12, 7), (7, 400, 5), (5, 9, 530), (4, 1, 17), (6, 5, 16), (7, 4, 15), (64, 70, 33), (2, 390, 40)]
+BLOCKS = [(100, 12, 7), (7, 300, 5), (5, 9, 530), (4, 1, 17), (6, 5, 16), (7, 4, 15), (64, 70, 33), (2, 390, 40)]
 LARGE = [pytest.param(130, 800, 530, marks=pytest.mark.slow), pytest.param(257, 391, 1030, marks=pytest.mark.slow)]
 
 Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -65,8 +68,8 @@ def test_empty_operands(m: int, k: int, n: int, product: Product) -> None:
     np.testing.assert_array_equal(product(draws(m, k), draws(k, n)), expected)
 
 
-@pytest.mark.parametrize("product", [plain, turned])
-@pytest.mark.parametrize("density", [0.0, 0.05, 0.29])
+@pytest.mark.parametrize("product", [plain, turned, right_turned])
+@pytest.mark.parametrize("density", [0.0, 0.05, 0.4])
 @pytest.mark.parametrize(
     ("m", "k", "n"), [(40, 120, 33), (61, 113, 32), (5, 900, 70), pytest.param(300, 800, 530, marks=pytest.mark.slow)]
 )
@@ -117,6 +120,15 @@ def test_nan_and_infinity_in_either_operand_are_passed_on(
     np.testing.assert_array_equal(np.isinf(found), np.isinf(exact))
 
 
+@pytest.mark.parametrize("product", [plain, turned, right_turned])
+@pytest.mark.parametrize("n", [10, 64, 100, 128])
+def test_a_row_by_itself_has_the_bits_that_it_has_in_a_batch(n: int, product: Product) -> None:
+    a, b = draws(40, 300), draws(300, n)
+    together = product(a, b)
+    for rows in (1, 2, 3, 4, 6, 7):
+        assert product(a[:rows], b).tobytes() == together[:rows].tobytes()
+
+
 def test_tiny_numbers_are_not_lost() -> None:
     """Products of about 1e-40, below the normal range of float32, still add up."""
     a, b = np.full((8, 100), 1e-20, np.float32), np.full((100, 20), 1e-20, np.float32)
@@ -165,3 +177,13 @@ def test_no_load_or_store_beyond_the_operands(
     np.testing.assert_allclose(b, a.T @ out, rtol=1e-3, atol=1e-3)
     compiled.matmul_bt(out, b, a)
     np.testing.assert_allclose(a, out @ b.T, rtol=1e-3, atol=1e-2)
+
+
+@pytest.mark.slow
+def test_no_index_outside_of_an_array(tmp_path: Path) -> None:
+    """All but the explicit vectors, which the fence above is for: the tests of every kernel with Numba's own checks."""
+    files = [str(Path(__file__).parent / name) for name in ("test_twins.py", "test_matmul.py")]
+    checked = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMNET_CACHE": str(tmp_path)}
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "not slow", *files]
+    done = subprocess.run(command, env=checked, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
