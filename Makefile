@@ -22,7 +22,7 @@ test-compiled: $(VENV)/test
 	$(RUN) -m pytest
 
 test-plain: $(VENV)/test ## the kernels as plain Python, so that coverage sees inside them
-	NUMBA_DISABLE_JIT=1 $(RUN) -m coverage run -m pytest -q -m "not slow" $(PLAIN)
+	NUMBA_DISABLE_JIT=1 $(RUN) -m coverage run -m pytest -q -m "not slow" --ignore-glob "*_properties.py" $(PLAIN)
 	$(RUN) -m coverage report --include 'numnet/kernels/*,numnet/nn/*' --omit $(UNSEEN) --fail-under 99
 
 test-core: $(CORE)/test ## with NumPy, Numba, Pillow and pytest alone
