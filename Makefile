@@ -14,7 +14,7 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 train: $(VENV)/train ## train the tutorial's network on the bundled MNIST
-	$(RUN) -m numnet.train
+	$(RUN) -m numnet.train --save tutorial.npz
 
 test: test-compiled test-plain test-core ## everything: compiled, as plain Python under coverage, and with the core alone
 

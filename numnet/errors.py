@@ -2,6 +2,8 @@
 
     NumnetError                  a command prints it in one line and exits 2
     ├── DataError                a data file or an array that is not what it should be
+    ├── CheckpointError          a model file is damaged, of another kind, or in another run's hands
+    ├── ImageError               a picture that cannot be opened, is too large, or shows nothing
     ├── RecipeError              a setting that makes no sense, or an unknown name
     ├── NonFiniteError           a loss, an activation or a gradient became NaN or infinite
     ├── MissingLibraryError      an optional library is not installed
@@ -17,6 +19,14 @@ class NumnetError(Exception):
 
 class DataError(NumnetError):
     """A data file or an array is missing, damaged, or not of the promised kind."""
+
+
+class CheckpointError(NumnetError):
+    """A model file is missing, damaged, not one at all, or can't be written."""
+
+
+class ImageError(NumnetError):
+    """A picture cannot be opened, is too large, or shows nothing."""
 
 
 class RecipeError(NumnetError):

@@ -10,6 +10,7 @@ import sys
 import time
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numnet.console import Parser, command, interrupted_at_once, seconds_since_start
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from numnet.nn.network import Network
     from numnet.training.callbacks import Callback, History
     from numnet.training.metrics import Metrics
+    from numnet.training.resuming import Origin
+    from numnet.training.saving import Save
 
 FORMAT = 1  # of the line that --json prints; raised when a field changes its meaning
 
@@ -31,11 +34,19 @@ RECIPE_FLAGS = ("steps", "epochs", "batch_size", "learning_rate", "hidden", "act
 def main(argv: Sequence[str] | None) -> int:
     """Train as the flags say and print what came of it; the exit code."""
     args = parse(argv)
-    recipe = resolve(args)
+    origin = _find_origin(args)
+    recipe = resolve(args, origin)
     say = _printer(args)
     threads = _set_blas_threads(args, say)
     _refuse_unknown(recipe, args.kernels)
+    from numnet.training.saving import reserved
 
+    with reserved(args.save, args.resume):
+        return _train(args, origin, recipe, threads, say)
+
+
+def _train(args: Namespace, origin: "Origin | None", recipe: Recipe, threads: int, say: Callable[[str], None]) -> int:
+    """Load, prepare, train, judge and print."""
     started = time.perf_counter()
     dataset = _load_data(args.data)
     data_seconds = time.perf_counter() - started
@@ -45,10 +56,15 @@ def main(argv: Sequence[str] | None) -> int:
 
     import numpy as np
 
+    from numnet.training.saving import StopOnSignal
+
     with np.errstate(over="ignore", invalid="ignore"):  # the loop says which tensor it was; NumPy only which line
+        network = _network(recipe, dataset, args, origin, say)
         compile_seconds = _prepare_kernels(recipe, dataset, args.kernels, threads, say)
-        network = recipe.network(dataset.inputs, dataset.classes, seed=args.seed, kernels=args.kernels)
-        history = _fit(network, recipe, dataset, args, say)
+        save, stop = _saver(recipe, dataset, args, origin), StopOnSignal()
+        history = _fit(network, recipe, dataset, args, origin, [save, stop] if save else [], say)
+        if save and stop.received:
+            return _say_interrupted(save, stop.received)
         metrics = _evaluate(network, dataset)
     say("")
     if not args.json:
@@ -59,8 +75,9 @@ def main(argv: Sequence[str] | None) -> int:
         say(f"But {find_recipe('strong').about}: python -m numnet.train --recipe strong")
     if args.json:
         timings = {"data_seconds": data_seconds, "compile_seconds": compile_seconds}
-        print(json.dumps(_report(args, recipe, threads, timings, network, history, metrics)))
-    return _judge(metrics, args.require_accuracy)
+        print(json.dumps(_report(args, recipe, threads, timings, network, origin, history, metrics)))
+    code = _judge(metrics, args.require_accuracy)
+    return _judge_saving(save, say) or code
 
 
 def parse(argv: Sequence[str] | None) -> Namespace:
@@ -68,7 +85,7 @@ def parse(argv: Sequence[str] | None) -> Namespace:
     listing = "\n".join(f"  {recipe.name:<10} {recipe.about}" for recipe in RECIPES.values())
     parser = Parser("numnet train", f"Train a network on images of digits.\n\nrecipes:\n{listing}")
     add = parser.add_argument
-    add("--recipe", default="tutorial", metavar="NAME", help="which numbers to train with (default: tutorial)")
+    add("--recipe", metavar="NAME", help="which numbers to train with (default: tutorial)")
     add("--data", metavar="DIR", help="a folder of four MNIST-style IDX files (default: the bundled MNIST)")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help="how many batches to train on")
@@ -84,10 +101,14 @@ def parse(argv: Sequence[str] | None) -> Namespace:
         help="drop rates, one a hidden layer; one alone: where there are any",
     )
     add("--optimizer", metavar="NAME", help="adam or sgd (momentum 0.9)")
-    add("--seed", type=int, default=0, metavar="N", help="which initial weights, shuffles and masks (default: 0)")
+    add("--seed", type=int, metavar="N", help="which initial weights, shuffles and masks (default: 0)")
     add("--threads", type=int, metavar="N", help="threads to compute on (default: all cores)")
-    add("--kernels", default="numba", metavar="SET", help="numba (compiled, default) or textbook (NumPy)")
+    add("--kernels", metavar="SET", help="numba (compiled, default) or textbook (NumPy)")
     add("--log-every", type=int, default=100, metavar="N", help="steps between two lines (default: 100; 0: none)")
+    add("--save", type=Path, metavar="FILE.npz", help="keep the network in a model file, at the end and on Ctrl-C")
+    add("--save-every", metavar="N", help="and every N steps, or Ne epochs, or Nm minutes")
+    add("--stop-at", type=int, metavar="N", help="end after N of the run's steps; --resume goes on")
+    add("--resume", type=Path, metavar="FILE.npz", help="go on with a run from its model file, to the run's own length")
     add("--dry-run", action="store_true", help="take one step, to see that everything works")
     add("--require-accuracy", type=float, metavar="A", help="exit 1 if the test accuracy is below A, such as 0.9")
     add("--json", action="store_true", help="print one line of JSON and nothing else")
@@ -95,12 +116,21 @@ def parse(argv: Sequence[str] | None) -> Namespace:
     return parser.parse_args(argv)
 
 
-def resolve(args: Namespace) -> Recipe:
-    """The recipe that the flags come to; raises RecipeError for what no run can have."""
+def resolve(args: Namespace, origin: "Origin | None" = None) -> Recipe:
+    """The recipe that the flags come to, and in `args` what they leave open.
+
+    Raises RecipeError for what no run can have.
+    origin : the run to go on with, whose settings are not for the flags to change
+    """
     changes = {name: value for name in RECIPE_FLAGS if (value := getattr(args, name)) is not None}
     if args.dry_run:
         changes = {**changes, "steps": 1, "epochs": None}
-    recipe = find_recipe(args.recipe).changed(**changes)
+    if origin:
+        recipe, seed, kernels = _resolve_resumed(args, origin, changes)
+    else:
+        recipe, seed, kernels = find_recipe(args.recipe or "tutorial").changed(**changes), 0, "numba"
+    args.seed = seed if args.seed is None else args.seed
+    args.kernels = args.kernels or kernels
     if not 0 <= args.seed < 2**64:
         raise RecipeError(f"seed {args.seed}: expected 0 to 2**64 - 1")
     if args.log_every < 0:
@@ -109,7 +139,39 @@ def resolve(args: Namespace) -> Recipe:
         raise RecipeError(f"{args.threads} threads: expected at least 1")
     if args.require_accuracy is not None and not 0 <= args.require_accuracy <= 1:
         raise RecipeError(f"--require-accuracy {args.require_accuracy}: expected 0 to 1, such as 0.9")
+    _check_saving(args)
     return recipe
+
+
+def _resolve_resumed(args: Namespace, origin: "Origin", changes: dict[str, Any]) -> tuple[Recipe, int, str]:
+    """Recipe, seed and kernels of the run to go on with; it is saved where it was, unless --save says otherwise."""
+    from numnet.training.resuming import refuse_changes
+
+    refuse_changes(origin, args.recipe, changes, seed=args.seed, kernels=args.kernels)
+    args.save = args.save or origin.named
+    return origin.recipe, origin.checkpoint.header.seed, origin.checkpoint.header.kernels
+
+
+def _check_saving(args: Namespace) -> None:
+    """Raises RecipeError for flags about saving that have nothing to save, or make no sense."""
+    if args.stop_at is not None and args.stop_at < 1:
+        raise RecipeError(f"--stop-at {args.stop_at}: expected at least 1")
+    if args.save_every is not None and args.save is None:
+        raise RecipeError("--save-every says how often: say where with --save FILE.npz")
+    if args.dry_run:
+        args.save = None  # one step, to see that everything works, and nothing is left behind
+
+
+def _find_origin(args: Namespace) -> "Origin | None":
+    """What --resume goes on from; it says so where that is not the file that was named."""
+    if args.resume is None:
+        return None
+    from numnet.training.resuming import find_origin
+
+    origin = find_origin(args.resume)
+    if origin.file != origin.named:
+        print(f"numnet: {origin.named} is hurt or gone; going on from the one before, {origin.file}", file=sys.stderr)
+    return origin
 
 
 def _integers(text: str) -> tuple[int, ...]:
@@ -201,16 +263,68 @@ def _prepare_kernels(
     return seconds
 
 
+def _network(
+    recipe: Recipe, dataset: "Dataset", args: Namespace, origin: "Origin | None", say: Callable[[str], None]
+) -> "Network":
+    """The recipe's network with its initial weights, or the one to go on with."""
+    if origin is None:
+        return recipe.network(dataset.inputs, dataset.classes, seed=args.seed, kernels=args.kernels)
+    from numnet.training.resuming import refuse_other_data
+
+    refuse_other_data(origin, dataset)
+    header = origin.checkpoint.header
+    say(f"Resuming after step {header.step} of {header.horizon}, from {origin.file}")
+    return origin.checkpoint.network(args.kernels)
+
+
+def _saver(recipe: Recipe, dataset: "Dataset", args: Namespace, origin: "Origin | None") -> "Save | None":
+    """What keeps the run, where --save says where."""
+    if args.save is None:
+        return None
+    from numnet.training.saving import saver
+
+    there = origin.checkpoint.header.step if origin and origin.file == args.save else None
+    return saver(args.save, args.save_every, recipe, args.seed, dataset, there)
+
+
 def _fit(
-    network: "Network", recipe: Recipe, dataset: "Dataset", args: Namespace, say: Callable[[str], None]
+    network: "Network",
+    recipe: Recipe,
+    dataset: "Dataset",
+    args: Namespace,
+    origin: "Origin | None",
+    keepers: "list[Callback]",
+    say: Callable[[str], None],
 ) -> "History":
     from numnet.training.callbacks import BatchLog, ProgressBar
     from numnet.training.loop import fit
+    from numnet.training.saving import StopAt
 
     callbacks: list[Callback] = [BatchLog(args.log_every, say)] if args.log_every else []
-    if _bar_wanted(args):
-        callbacks.append(ProgressBar())
-    return fit(network, dataset.train, **recipe.training(), seed=args.seed, callbacks=callbacks)
+    callbacks += [ProgressBar()] if _bar_wanted(args) else []
+    callbacks += [StopAt(args.stop_at)] if args.stop_at else []
+    so_far: dict[str, Any] = (
+        {"taken": origin.checkpoint.header.step, "vectors": origin.checkpoint.vectors} if origin else {}
+    )
+    return fit(network, dataset.train, **recipe.training(), **so_far, seed=args.seed, callbacks=[*callbacks, *keepers])
+
+
+def _say_interrupted(save: "Save", number: int) -> int:
+    """The last words of a run that a signal ended; the exit code."""
+    kept = f"step {save.saved_steps} is in {save.path}; go on with --resume {save.path}"
+    print(f"numnet: interrupted; {kept if save.is_up_to_date else 'and not saved'}", file=sys.stderr)
+    return 128 + number
+
+
+def _judge_saving(save: "Save | None", say: Callable[[str], None]) -> int:
+    """Say how to use what was saved; 1 where it could not be."""
+    if save is None:
+        return 0
+    if not save.is_up_to_date:
+        print(f"numnet: the network could not be saved to {save.path}", file=sys.stderr)
+        return 1
+    say(f"\nSaved. Try it on a digit of your own: python -m numnet.predict {save.path} PICTURE")
+    return 0
 
 
 def _evaluate(network: "Network", dataset: "Dataset") -> "Metrics":
@@ -235,16 +349,18 @@ def _report(
     threads: int,
     timings: dict[str, float],
     network: "Network",
+    origin: "Origin | None",
     history: "History",
     metrics: "Metrics",
 ) -> dict[str, Any]:
     """What --json prints."""
     steps = len(history.losses)
+    before = origin.checkpoint.header.step if origin else 0
     return {
         "format": FORMAT,
         "recipe": recipe.name,
         "seed": args.seed,
-        "steps": steps,
+        "steps": before + steps,
         "threads": threads,
         "kernels": args.kernels,
         **timings,
@@ -254,7 +370,7 @@ def _report(
         "test_accuracy": metrics.accuracy,
         "test_loss": metrics.loss,
         "parameters_sha256": network.parameters_sha256(),
-        "saved": None,
+        "saved": str(args.save) if args.save else None,
     }
 
 

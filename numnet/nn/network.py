@@ -11,6 +11,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +65,7 @@ class Network:
         if not 0 <= seed < 2**64:
             raise RecipeError(f"seed {seed}: expected 0 to 2**64 - 1")
         self.layers, self.inputs, self.seed = list(layers), inputs, seed
+        self.architecture: dict[str, Any] | None = None  # what `mlp` was given, so that a file can say it
         self.kernels_name, self.kernels, self.dtype = kernels, load_kernels(kernels), np.dtype(dtype)
         self._chain()
         self._lay_out_parameters()
@@ -94,7 +96,15 @@ class Network:
             raise RecipeError(f"sizes {tuple(sizes)}: expected at least the inputs and the classes")
         rates = (dropout,) * (len(sizes) - 2) if isinstance(dropout, int | float) else tuple(dropout)
         layers = multilayer_perceptron(tuple(sizes), activation, rates, initializer=initializer, bias=bias)
-        return cls(layers, sizes[0], seed=seed, kernels=kernels, dtype=dtype)
+        network = cls(layers, sizes[0], seed=seed, kernels=kernels, dtype=dtype)
+        network.architecture = {
+            "sizes": [int(size) for size in sizes],
+            "activation": activation,
+            "dropout": [float(rate) for rate in rates],
+            "initializer": initializer,
+            "bias": bias,
+        }
+        return network
 
     def forward(self, x: FloatArray, *, draw: Draw | None) -> FloatArray:
         """Logits, float (B, C), for images x, float (B, D) of 0..1.

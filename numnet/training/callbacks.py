@@ -36,7 +36,11 @@ class History:
 
 @dataclass
 class Run:
-    """A run as a callback sees it, after the update of step `step`."""
+    """A run as a callback sees it, after the update of step `step`.
+
+    taken : how many steps the network has taken, those before this process resumed the run included
+    stopping : a callback sets it to end the run after this step
+    """
 
     network: Network
     optimizer: Optimizer
@@ -47,11 +51,18 @@ class Run:
     step: int = 0
     loss: float = float("nan")
     learning_rate: float = 0.0
+    taken: int = 0
+    stopping: bool = False
 
     @property
     def is_last(self) -> bool:
-        """Whether no further step follows."""
+        """Whether no further step follows, unless a callback ends the run."""
         return self.step == self.steps - 1
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether the run is at its end, or at the end that a callback set; not amid a step that failed."""
+        return self.stopping or self.taken == self.steps
 
 
 class Callback:
@@ -116,7 +127,7 @@ class ProgressBar(Callback):
             from tqdm import tqdm
         except ModuleNotFoundError:
             raise MissingLibraryError('a progress bar needs tqdm: pip install "tqdm>=4.66"') from None
-        self._bar = tqdm(total=run.steps, unit="step", leave=False, mininterval=self.REDRAW_SECONDS)
+        self._bar = tqdm(total=run.steps, initial=run.taken, unit="step", leave=False, mininterval=self.REDRAW_SECONDS)
         self._images, self._start, self._drawn = 0, time.perf_counter(), 0.0
 
     def on_step(self, run: Run) -> None:

@@ -2,13 +2,14 @@
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from numnet.data.batches import Batch, BatchStream
 from numnet.data.datasets import Dataset, Split
 from numnet.errors import NonFiniteError, RecipeError
+from numnet.kernels import FloatArray
 from numnet.nn.loss import cross_entropy
 from numnet.nn.network import PREDICT_ROWS, Network
 from numnet.nn.optim import OPTIMIZERS, Optimizer
@@ -45,6 +46,8 @@ def fit(
     schedule: str = "constant",
     seed: int = 0,
     callbacks: Iterable[Callback] = (),
+    taken: int = 0,
+    vectors: Mapping[str, FloatArray] | None = None,
 ) -> History:
     """Train a network, in place, on a split; what happened on the way.
 
@@ -54,6 +57,8 @@ def fit(
     learning_rate : at its highest; `schedule`, one of SCHEDULES, says how it moves
     seed : which shuffles and dropout masks
     callbacks : what watches, in this order
+    taken, vectors : to go on with a run: how many of its steps the network has taken, and the optimizer's vectors
+        after them; the result is the one that the whole run would have had, to the bit
 
     Raises RecipeError for settings that make no sense, DataError where the split doesn't fit the network,
     NonFiniteError, naming the tensor, at the first step whose loss is NaN or infinite.
@@ -63,7 +68,8 @@ def fit(
     batches = BatchStream(split, batch_size, seed=seed, kernels=network.kernels, dtype=network.dtype)
     total = count_steps(steps, epochs, batch_size, len(split))
     updater = OPTIMIZERS[optimizer](network.kernels, network.parameters)
-    run = Run(network, updater, total, len(split) / batch_size, batches.batch(0), History())
+    _restore(updater, vectors, taken, total)
+    run = Run(network, updater, total, len(split) / batch_size, batches.batch(0), History(), taken=taken)
     return _run(run, batches, learning_rate, schedule, list(callbacks))
 
 
@@ -76,13 +82,16 @@ def _run(run: Run, batches: BatchStream, learning_rate: float, schedule: str, ca
             callback.on_start(run)
             started.append(callback)
         start = time.perf_counter()
-        for step in range(run.steps):
+        for step in range(run.taken, run.steps):
+            if run.stopping:
+                break
             run.step = step
             run.batch = batches.batch(step)
             run.learning_rate = learning_rate * SCHEDULES[schedule](step, run.steps)
             draw = Draw(batches.seed, step)
             run.loss = training_step(run.network, run.optimizer, run.batch, draw=draw, learning_rate=run.learning_rate)
             run.history.losses.append(run.loss)
+            run.taken = step + 1
             for callback in callbacks:
                 callback.on_step(run)
     finally:
@@ -90,6 +99,18 @@ def _run(run: Run, batches: BatchStream, learning_rate: float, schedule: str, ca
         for callback in started:
             callback.on_end(run)
     return run.history
+
+
+def _restore(optimizer: Optimizer, vectors: Mapping[str, FloatArray] | None, taken: int, total: int) -> None:
+    """Give an optimizer the vectors that it had; raises RecipeError unless they are its own, at a step of the run."""
+    if not 0 <= taken <= total or (taken > 0) != (vectors is not None):
+        raise RecipeError(f"{taken} steps taken of {total}: expected 0 to all, and the optimizer's vectors after them")
+    for name, vector in (vectors or {}).items():
+        if set(vectors or {}) != set(optimizer.vectors) or vector.shape != optimizer.vectors[name].shape:
+            raise RecipeError(
+                f"vectors {', '.join(vectors or {})}: expected {', '.join(optimizer.vectors)}, one a parameter"
+            )
+        optimizer.vectors[name][:] = vector
 
 
 def count_steps(steps: int | None, epochs: float | None, batch_size: int, images: int) -> int:
