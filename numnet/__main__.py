@@ -7,7 +7,12 @@ from typing import NoReturn
 
 from numnet.console import command
 
-VERBS = {"train": "train a network", "doctor": "look the installation over"}
+VERBS = {
+    "train": "train a network",
+    "evaluate": "judge a network",
+    "predict": "read a digit of your own",
+    "doctor": "look the installation over",
+}
 
 
 def main() -> NoReturn:

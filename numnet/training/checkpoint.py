@@ -22,7 +22,7 @@ import numpy as np
 
 from numnet.data.datasets import Dataset
 from numnet.errors import CheckpointError, NonFiniteError, RecipeError
-from numnet.kernels import FloatArray
+from numnet.kernels import FloatArray, load_kernels
 from numnet.nn.network import Network
 from numnet.training.recipes import Recipe
 from numnet.training.safe_file import previous_of, replace_file
@@ -86,7 +86,8 @@ class Checkpoint:
         return recipe
 
     def network(self, kernels: str = "numba") -> Network:
-        """The network, computing with either set of kernels."""
+        """The network, computing with either set of kernels; raises CheckpointError where the header fits none."""
+        load_kernels(kernels)  # what is wrong with them is not the file's fault
         try:
             network = Network.mlp(**self.header.architecture, seed=self.header.seed, kernels=kernels)
         except (TypeError, RecipeError) as error:

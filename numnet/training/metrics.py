@@ -1,7 +1,12 @@
-"""How good a network is: accuracy and loss, dropout off."""
+"""How good a network is: accuracy and loss, dropout off; and a closer look, class by class."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from numnet.data.datasets import Split
 from numnet.errors import DataError, NonFiniteError
@@ -60,3 +65,89 @@ def _score(network: Network, images: FloatArray, labels: IntArray) -> tuple[int,
     logits = network.forward(images, draw=None)
     loss, _ = cross_entropy(network.kernels, logits, labels)
     return int((logits.argmax(axis=1) == labels).sum()), loss
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one network, or several that vote, make of a split.
+
+    probabilities : float (N, C)    labels : uint8 (N,)
+    """
+
+    probabilities: FloatArray
+    labels: IntArray
+
+    @property
+    def answers(self) -> npt.NDArray[np.int64]:
+        """The likeliest class of each image, int64 (N,)."""
+        return np.asarray(self.probabilities.argmax(axis=1))
+
+    @property
+    def accuracy(self) -> float:
+        """The share of answers that are right, 0..1."""
+        return float((self.answers == self.labels).mean())
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Between what accuracies the truth lies with 95 % confidence, these images being a sample."""
+        return wilson_interval(int((self.answers == self.labels).sum()), len(self.labels))
+
+    @property
+    def loss(self) -> float:
+        """The mean cross-entropy in nats, where a probability too small for a float32 counts as the smallest."""
+        right = self.probabilities[np.arange(len(self.labels)), self.labels].astype(float)
+        return float(-np.log(np.maximum(right, np.finfo(np.float32).tiny)).mean())
+
+    @property
+    def confusion(self) -> npt.NDArray[np.int64]:
+        """How many images of class i were answered j: int64 (C, C), [i, j]."""
+        classes = self.probabilities.shape[1]
+        pairs = self.labels.astype(np.int64) * classes + self.answers
+        return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+
+    @property
+    def precision(self) -> npt.NDArray[np.float64]:
+        """Of the answers j, the share that is right: float64 (C,), NaN where there was no such answer."""
+        return _shares(self.confusion.diagonal(), self.confusion.sum(axis=0))
+
+    @property
+    def recall(self) -> npt.NDArray[np.float64]:
+        """Of the images of class i, the share that was found: float64 (C,), NaN where there is no such image."""
+        return _shares(self.confusion.diagonal(), self.confusion.sum(axis=1))
+
+    def worst(self, count: int) -> npt.NDArray[np.int64]:
+        """The mistakes, those that the network was surest of first, at most `count`: int64, rows of the split."""
+        wrong = np.flatnonzero(self.answers != self.labels)
+        surest = np.argsort(-self.probabilities[wrong].max(axis=1), kind="stable")
+        return wrong[surest[:count]]
+
+
+def _shares(parts: npt.NDArray[np.int64], wholes: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    return np.asarray(np.divide(parts, wholes, out=np.full(len(parts), np.nan), where=wholes > 0))
+
+
+def wilson_interval(right: int, total: int) -> tuple[float, float]:
+    """The 95 % interval of a share of which `right` of `total` are a sample.
+
+    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+    """
+    z = 1.959964  # two-sided 95 % of a normal distribution
+    share, spread = right / total, z * z / total
+    centre = (share + spread / 2) / (1 + spread)
+    half = z * math.sqrt(share * (1 - share) / total + spread / (4 * total)) / (1 + spread)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def report(networks: Sequence[Network], split: Split) -> Report:
+    """What networks make of a split, their probabilities averaged.
+
+    Raises DataError where the split doesn't fit a network, NonFiniteError where an answer is NaN.
+    """
+    for network in networks:
+        check_fits(network, split)
+    if len({network.classes for network in networks}) != 1:
+        raise DataError(f"networks of {', '.join(str(network.classes) for network in networks)} classes can't vote")
+    probabilities = np.mean([network.predict(split.images) for network in networks], axis=0)
+    if not np.isfinite(probabilities).all():
+        raise NonFiniteError("some probability is NaN: some parameter of the network is no longer of any use")
+    return Report(probabilities, split.labels)

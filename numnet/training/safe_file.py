@@ -42,6 +42,8 @@ def replace_file(path: Path, content: bytes, *, keep_previous: bool) -> None:
         if keep_previous and path.exists():
             _keep(path, previous_of(path))
         os.replace(part, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error  # of the name that the caller knows
     finally:
         with suppress(OSError):
             part.unlink()
