@@ -8,11 +8,12 @@ import json
 import os
 import platform
 import re
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import llvmlite
@@ -34,20 +35,21 @@ SEEDS = range(5)  # one seed's accuracy says little: at 98.4 % chance alone move
 TILE, GAP, CAPTION = 112, 12, 18  # pixels: 28 of the image at four times their size
 
 
-def run(*arguments: str) -> str:
-    """What a command prints on stdout."""
+def run(*arguments: str | Path, folder: str | Path = ROOT) -> str:
+    """What a command prints on stdout, run in a folder."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=ROOT).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=folder).stdout
 
 
 def train_output() -> str:
     """What `make train` prints once all is installed, compiling included."""
-    with tempfile.TemporaryDirectory() as cache:
-        os.environ["NUMNET_CACHE"] = cache
-        printed = run("-m", "numnet.train").rstrip()
+    command = ("-m", "numnet.train", "--save", "tutorial.npz")
+    with tempfile.TemporaryDirectory() as empty:
+        os.environ["NUMNET_CACHE"] = empty
+        printed = run(*command, folder=empty).rstrip()
         del os.environ["NUMNET_CACHE"]
-    return f"```text\n$ make train\n.venv/bin/python -m numnet.train\n{printed}\n```"
+    return f"```text\n$ make train\n.venv/bin/python {' '.join(command)}\n{printed}\n```"
 
 
 def test_output() -> str:
@@ -130,6 +132,53 @@ def _diverging(values: np.ndarray) -> Image.Image:
     return Image.fromarray(mixed.astype(np.uint8)).resize((TILE, TILE), Image.Resampling.NEAREST)
 
 
+# A five, as a hand draws it: the strokes' points, in parts of the paper's width and height.
+FIVE = (
+    ((0.44, 0.27), (0.52, 0.265), (0.60, 0.26), (0.645, 0.25)),
+    ((0.445, 0.265), (0.435, 0.36), (0.425, 0.45), (0.47, 0.43), (0.53, 0.425), (0.585, 0.455), (0.61, 0.52),
+     (0.605, 0.60), (0.57, 0.67), (0.51, 0.705), (0.45, 0.70), (0.40, 0.665)),
+)  # fmt: skip
+
+
+def own_digit() -> str:
+    """A digit drawn for this page, in ballpoint on ruled paper in poor light, and what `predict` makes of it."""
+    paper = PICTURES / "own_digit.png"
+    _five_on_paper().save(paper, optimize=True)
+    command = ("-m", "numnet.predict", "strong.npz", paper.name, "--show", "seen.png")
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(paper, folder)
+        run("-m", "numnet.train", "--recipe", "strong", "--save", "strong.npz", folder=folder)
+        printed = run(*command, folder=folder).rstrip()
+        shutil.copy(Path(folder) / "seen.png", PICTURES / "stages.png")
+    shown = "![Each stage from the photo to the 28 x 28 pixels that the network sees](docs/pictures/stages.png)"
+    return f"```text\n$ python {' '.join(command)}\n{printed}\n```\n\n{shown}"
+
+
+def _five_on_paper() -> Image.Image:
+    width, height = 640, 480
+    page = Image.new("RGB", (width, height), (228, 222, 205))
+    draw = ImageDraw.Draw(page)
+    for y in range(40, height, 56):
+        draw.line((0, y, width, y + 6), fill=(186, 196, 212), width=2)
+    for stroke in FIVE:
+        points = [(x * width, y * height) for x, y in _rounded(stroke)]
+        draw.line(points, fill=(38, 52, 120), width=11, joint="curve")
+        for x, y in points:
+            draw.ellipse((x - 5, y - 5, x + 5, y + 5), fill=(38, 52, 120))
+    light = np.linspace(1.0, 0.5, width)[:, None] * np.linspace(0.95, 1.05, height)[:, None, None]
+    grain = np.random.default_rng(0).normal(0, 4, (height, width, 1))
+    return Image.fromarray(np.clip(np.asarray(page) * light + grain, 0, 255).astype(np.uint8))
+
+
+def _rounded(stroke: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The stroke with its corners cut three times (Chaikin 1974), which leaves a smooth curve."""
+    points = np.array(stroke)
+    for _ in range(3):
+        cut = [0.75 * points[:-1] + 0.25 * points[1:], 0.25 * points[:-1] + 0.75 * points[1:]]
+        points = np.concatenate([points[:1], np.stack(cut, 1).reshape(-1, 2), points[-1:]])
+    return [(float(x), float(y)) for x, y in points]
+
+
 INK, PALE, FILL, DARK = (40, 40, 40), (238, 238, 238), (158, 202, 225), (33, 102, 172)
 
 
@@ -175,6 +224,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "train_output": train_output,
     "test_output": test_output,
     "templates": templates,
+    "own_digit": own_digit,
     "program": program,
     "recipes": recipes,
 }

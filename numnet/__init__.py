@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numnet.nn.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Tanh
     from numnet.nn.network import Network
     from numnet.training.callbacks import BatchLog, Callback, History, ProgressBar, Run, Validation
+    from numnet.training.checkpoint import load_model, save_model
     from numnet.training.loop import fit
     from numnet.training.metrics import evaluate
 
@@ -30,6 +31,7 @@ _HOMES = {
     "numnet.nn.layers": ("Dense", "Dropout", "Layer", "ReLU", "Sigmoid", "Tanh"),
     "numnet.nn.network": ("Network",),
     "numnet.training.callbacks": ("BatchLog", "Callback", "History", "ProgressBar", "Run", "Validation"),
+    "numnet.training.checkpoint": ("load_model", "save_model"),
     "numnet.training.loop": ("fit",),
     "numnet.training.metrics": ("evaluate",),
 }
@@ -56,6 +58,8 @@ __all__ = [
     "fit",
     "load_folder",
     "load_mnist",
+    "load_model",
+    "save_model",
 ]
 
 
