@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from numnet.nn.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Tanh
     from numnet.nn.network import Network
     from numnet.training.callbacks import BatchLog, Callback, History, ProgressBar, Run, Validation
-    from numnet.training.checkpoint import load_model, save_model
+    from numnet.training.checkpoint import load_model
     from numnet.training.loop import fit
     from numnet.training.metrics import evaluate
+    from numnet.training.saving import save_model
 
 # Where each public name lives; loaded when it is first asked for, so that `import numnet` costs next to nothing.
 _HOMES = {
@@ -31,9 +32,10 @@ _HOMES = {
     "numnet.nn.layers": ("Dense", "Dropout", "Layer", "ReLU", "Sigmoid", "Tanh"),
     "numnet.nn.network": ("Network",),
     "numnet.training.callbacks": ("BatchLog", "Callback", "History", "ProgressBar", "Run", "Validation"),
-    "numnet.training.checkpoint": ("load_model", "save_model"),
+    "numnet.training.checkpoint": ("load_model",),
     "numnet.training.loop": ("fit",),
     "numnet.training.metrics": ("evaluate",),
+    "numnet.training.saving": ("save_model",),
 }
 
 __all__ = [

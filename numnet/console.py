@@ -35,7 +35,8 @@ class Parser(argparse.ArgumentParser):
 
 def command(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
     """Run a command's `main` on this process's arguments and exit with its code; no traceback for bad input."""
-    signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # whoever ignores it, means it
+        signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without … prints ?

@@ -2,7 +2,8 @@
 
     NumnetError                  a command prints it in one line and exits 2
     ├── DataError                a data file or an array that is not what it should be
-    ├── CheckpointError          a model file is damaged, of another kind, or in another run's hands
+    ├── CheckpointError          a model file is of another kind, or in another run's hands
+    │   └── DamagedError         a model file is gone, or its bytes are not those that were written
     ├── ImageError               a picture that cannot be opened, is too large, or shows nothing
     ├── RecipeError              a setting that makes no sense, or an unknown name
     ├── NonFiniteError           a loss, an activation or a gradient became NaN or infinite
@@ -22,7 +23,11 @@ class DataError(NumnetError):
 
 
 class CheckpointError(NumnetError):
-    """A model file is missing, damaged, not one at all, or can't be written."""
+    """A model file is not what it should be, or can't be written."""
+
+
+class DamagedError(CheckpointError):
+    """A model file is gone, or its bytes are not those that were written: the one before may be whole."""
 
 
 class ImageError(NumnetError):

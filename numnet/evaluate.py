@@ -5,6 +5,7 @@ Several model files answer together, their probabilities averaged. Computing is 
 
 import json
 import math
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,13 +26,16 @@ COLUMNS, SIDE = 5, 112  # of the sheet of mistakes: five in a row, each pixel of
 def main(argv: Sequence[str] | None) -> int:
     """Judge as the flags say and print what came of it; the exit code."""
     args = parse(argv)
+    import numpy as np
+
     from numnet.training.checkpoint import load_model
     from numnet.training.metrics import report
 
     networks = [load_model(model, kernels=args.kernels) for model in args.models]
     dataset = _load_data(args.data)
     split: Split = getattr(dataset, args.split)
-    found = report(networks, split)
+    with np.errstate(over="ignore", invalid="ignore"):  # `report` says what is wrong; NumPy only which line
+        found = report(networks, split)
     if args.worst:
         _draw_worst(found, split, *args.worst)
     print(json.dumps(_as_json(args, dataset, found)) if args.json else _as_text(args, dataset, found))
@@ -49,8 +53,10 @@ def parse(argv: Sequence[str] | None) -> Namespace:
     add("--kernels", default="textbook", metavar="SET", help="textbook (NumPy, default) or numba (compiled)")
     add("--json", action="store_true", help="print one line of JSON and nothing else")
     args = parser.parse_args(argv)
-    if args.worst and not (args.worst[0].isdecimal() and 1 <= int(args.worst[0]) <= 10_000):
-        raise RecipeError(f"--worst {args.worst[0]}: expected how many, 1 to 10,000, and then a file's name")
+    if args.worst:
+        count, file = args.worst
+        if not (count.isdecimal() and 1 <= int(count) <= 10_000) or not file.lower().endswith(".png"):
+            raise RecipeError(f"--worst {count} {file}: expected how many, 1 to 10,000, and the name of a .png file")
     return args
 
 
@@ -116,13 +122,15 @@ def _draw_worst(found: "Report", split: "Split", count: str, file: str) -> None:
     from numnet.training.safe_file import replace_file
 
     rows = found.worst(int(count))
-    if split.images.ndim not in (3, 4) or not len(rows):
-        raise RecipeError(
-            "no mistake to draw" if split.images.ndim in (3, 4) else "--worst draws images of two dimensions"
-        )
+    if not len(rows):
+        print("numnet: there is no mistake to draw", file=sys.stderr)
+        return
+    images = split.images[..., 0] if split.images.ndim == 4 and split.images.shape[3] == 1 else split.images
+    if images.ndim == 2 or images.shape[3:] not in ((), (3,), (4,)):
+        raise RecipeError(f"--worst draws grey or coloured images, not ones of {split.images.shape[1:]}")
     cells = [
         Cell(
-            split.images[row],
+            images[row],
             f"{found.labels[row]}, not {found.answers[row]}\n{found.probabilities[row].max():.0%}, no. {row}",
         )
         for row in rows

@@ -10,6 +10,7 @@ import sys
 import time
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,14 +35,12 @@ RECIPE_FLAGS = ("steps", "epochs", "batch_size", "learning_rate", "hidden", "act
 def main(argv: Sequence[str] | None) -> int:
     """Train as the flags say and print what came of it; the exit code."""
     args = parse(argv)
-    origin = _find_origin(args)
-    recipe = resolve(args, origin)
-    say = _printer(args)
-    threads = _set_blas_threads(args, say)
-    _refuse_unknown(recipe, args.kernels)
-    from numnet.training.saving import reserved
-
-    with reserved(args.save, args.resume):
+    with _reserved(args):
+        origin = _find_origin(args)
+        recipe = resolve(args, origin)
+        say = _printer(args)
+        threads = _set_blas_threads(args, say)
+        _refuse_unknown(recipe, args.kernels)
         return _train(args, origin, recipe, threads, say)
 
 
@@ -50,7 +49,7 @@ def _train(args: Namespace, origin: "Origin | None", recipe: Recipe, threads: in
     started = time.perf_counter()
     dataset = _load_data(args.data)
     data_seconds = time.perf_counter() - started
-    sizes = ", ".join(f"{len(part):,} {name}" for name, part in _parts(dataset).items())
+    sizes = ", ".join(f"{len(getattr(dataset, name)):,} {name}" for name in ("train", "validation", "test"))
     say(f"{recipe.describe(dataset.inputs, dataset.classes)}, seed {args.seed}")
     say(f"{dataset.name}: {sizes}; kernels {args.kernels}, {threads} thread{'s' * (threads > 1)}")
 
@@ -75,9 +74,22 @@ def _train(args: Namespace, origin: "Origin | None", recipe: Recipe, threads: in
         say(f"But {find_recipe('strong').about}: python -m numnet.train --recipe strong")
     if args.json:
         timings = {"data_seconds": data_seconds, "compile_seconds": compile_seconds}
-        print(json.dumps(_report(args, recipe, threads, timings, network, origin, history, metrics)))
+        print(json.dumps(_report(args, recipe, threads, timings, network, origin, save, history, metrics)))
     code = _judge(metrics, args.require_accuracy)
     return _judge_saving(save, say) or code
+
+
+def _reserved(args: Namespace) -> AbstractContextManager[None]:
+    """Settles where the run is saved, and keeps other runs out of that file from before it is read."""
+    if args.dry_run:
+        args.save = None  # one step, to see that everything works, and nothing is left behind
+        return nullcontext()
+    args.save = args.save or args.resume
+    if args.save is None:
+        return nullcontext()
+    from numnet.training.saving import reserved
+
+    return reserved(args.save, resuming=args.resume is not None and args.resume.absolute() == args.save.absolute())
 
 
 def parse(argv: Sequence[str] | None) -> Namespace:
@@ -144,11 +156,10 @@ def resolve(args: Namespace, origin: "Origin | None" = None) -> Recipe:
 
 
 def _resolve_resumed(args: Namespace, origin: "Origin", changes: dict[str, Any]) -> tuple[Recipe, int, str]:
-    """Recipe, seed and kernels of the run to go on with; it is saved where it was, unless --save says otherwise."""
+    """Recipe, seed and kernels of the run to go on with."""
     from numnet.training.resuming import refuse_changes
 
     refuse_changes(origin, args.recipe, changes, seed=args.seed, kernels=args.kernels)
-    args.save = args.save or origin.named
     return origin.recipe, origin.checkpoint.header.seed, origin.checkpoint.header.kernels
 
 
@@ -156,10 +167,14 @@ def _check_saving(args: Namespace) -> None:
     """Raises RecipeError for flags about saving that have nothing to save, or make no sense."""
     if args.stop_at is not None and args.stop_at < 1:
         raise RecipeError(f"--stop-at {args.stop_at}: expected at least 1")
-    if args.save_every is not None and args.save is None:
+    if args.save_every is not None and args.save is None and not args.dry_run:
         raise RecipeError("--save-every says how often: say where with --save FILE.npz")
-    if args.dry_run:
-        args.save = None  # one step, to see that everything works, and nothing is left behind
+    if args.dry_run and args.resume:
+        raise RecipeError("--dry-run takes a run's first step, so there is nothing to resume: leave one of the two out")
+    if args.save_every is not None:
+        from numnet.training.saving import Interval
+
+        args.save_every = Interval.parse(args.save_every)
 
 
 def _find_origin(args: Namespace) -> "Origin | None":
@@ -169,8 +184,10 @@ def _find_origin(args: Namespace) -> "Origin | None":
     from numnet.training.resuming import find_origin
 
     origin = find_origin(args.resume)
-    if origin.file != origin.named:
-        print(f"numnet: {origin.named} is hurt or gone; going on from the one before, {origin.file}", file=sys.stderr)
+    if not origin.is_named:
+        header = origin.checkpoint.header
+        where = f"{origin.file}: {origin.recipe.name}, step {header.step} of {header.horizon}"
+        print(f"numnet: {origin.named} is hurt or gone; going on from the one before, {where}", file=sys.stderr)
     return origin
 
 
@@ -244,10 +261,6 @@ def _load_data(folder: str | None) -> "Dataset":
     return load_folder(folder) if folder is not None else load_mnist()
 
 
-def _parts(dataset: "Dataset") -> dict[str, Any]:
-    return {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
-
-
 def _prepare_kernels(
     recipe: Recipe, dataset: "Dataset", kernels: str, threads: int, say: Callable[[str], None]
 ) -> float:
@@ -283,7 +296,7 @@ def _saver(recipe: Recipe, dataset: "Dataset", args: Namespace, origin: "Origin 
         return None
     from numnet.training.saving import saver
 
-    there = origin.checkpoint.header.step if origin and origin.file == args.save else None
+    there = origin.checkpoint.header.step if origin and origin.is_named and args.save == args.resume else None
     return saver(args.save, args.save_every, recipe, args.seed, dataset, there)
 
 
@@ -311,8 +324,8 @@ def _fit(
 
 def _say_interrupted(save: "Save", number: int) -> int:
     """The last words of a run that a signal ended; the exit code."""
-    kept = f"step {save.saved_steps} is in {save.path}; go on with --resume {save.path}"
-    print(f"numnet: interrupted; {kept if save.is_up_to_date else 'and not saved'}", file=sys.stderr)
+    way_on = f"; go on with --resume {save.path}" if save.saved_steps is not None else ""
+    print(f"numnet: interrupted; {save.holds}{way_on}", file=sys.stderr)
     return 128 + number
 
 
@@ -321,7 +334,7 @@ def _judge_saving(save: "Save | None", say: Callable[[str], None]) -> int:
     if save is None:
         return 0
     if not save.is_up_to_date:
-        print(f"numnet: the network could not be saved to {save.path}", file=sys.stderr)
+        print(f"numnet: the network could not be saved to {save.path}; {save.holds}", file=sys.stderr)
         return 1
     say(f"\nSaved. Try it on a digit of your own: python -m numnet.predict {save.path} PICTURE")
     return 0
@@ -350,6 +363,7 @@ def _report(
     timings: dict[str, float],
     network: "Network",
     origin: "Origin | None",
+    save: "Save | None",
     history: "History",
     metrics: "Metrics",
 ) -> dict[str, Any]:
@@ -370,7 +384,7 @@ def _report(
         "test_accuracy": metrics.accuracy,
         "test_loss": metrics.loss,
         "parameters_sha256": network.parameters_sha256(),
-        "saved": str(args.save) if args.save else None,
+        "saved": str(save.path) if save and save.is_up_to_date else None,
     }
 
 

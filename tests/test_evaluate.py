@@ -12,8 +12,8 @@ from PIL import Image
 from numnet.data.datasets import Split, load_folder
 from numnet.errors import DataError, NonFiniteError
 from numnet.nn.network import Network
-from numnet.training.checkpoint import save_model
 from numnet.training.metrics import Report, evaluate, report, wilson_interval
+from numnet.training.saving import save_model
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -121,8 +121,9 @@ def test_json_of_two_models_and_a_sheet_of_the_worst(judge: Command, tmp_path: P
     ("arguments", "words"),
     [
         (("none.npz",), "none.npz: No such file or directory; make one with"),
-        (("m0.npz", "--worst", "none", "w.png"), "--worst none: expected how many"),
+        (("m0.npz", "--worst", "none", "w.png"), "--worst none w.png: expected how many"),
         (("m0.npz", "--worst", "3", "nowhere/w.png"), "nowhere/w.png"),
+        (("m0.npz", "--worst", "3", "m1.npz"), "the name of a .png file"),
         (("m0.npz", "--kernels", "fast"), "unknown kernels 'fast'"),
         ((), "MODEL.npz"),
     ],

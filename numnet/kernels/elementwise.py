@@ -37,7 +37,7 @@ def softmax_cross_entropy(
     logits: FloatArray, labels: IntArray, scale: float, losses: FloatArray, dlogits: FloatArray
 ) -> None:
     parts = 1 if logits.size <= FEW_LOGITS else threads()
-    labels = labels.astype(np.int64, copy=False)  # `deal` wants the same types at each call
+    labels = np.ascontiguousarray(labels, np.int64)  # `deal` wants the same types at each call
     deal(_softmax_cross_entropy, parts, parts, logits, labels, logits.dtype.type(scale), losses, dlogits)
 
 

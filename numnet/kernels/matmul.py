@@ -11,7 +11,8 @@ one k to the next, so a.T is `a` with the two exchanged. The loops are Goto's, f
     strip       rows of a, one tile high                                  HEIGHT
     tile        sums in registers, one k after the other                  vector.tile
 
-Where many numbers of `a` are zero the two innermost are a row of `a` and a flat tile that visits only the others.
+Where many numbers of `a` are zero, or its rows are few, the two innermost are a row of `a` and a flat tile, which
+visits the others only.
 
 Every sum begins at the bias, runs over k in order with one rounding a step, and rests in out between two blocks of k.
 So it has the same bits at any number of threads, whether or not zeros of `a` were skipped, and for an image by itself
@@ -36,16 +37,17 @@ FLAT_WIDTH = FLAT_TILE * LANES
 # Of the caches' sizes, 32 KB and 512 KB a core, about half is used: another program may have the other half.
 DEPTH = 256  # a panel of 16 columns is 16 KB of the first cache
 FLAT_DEPTH = 128  # one of 64 columns is 32 KB, all of it; but many of its rows are never visited
-ROWS = 96  # times DEPTH, 98 KB of the second cache: panels stream through the rest
+ROWS = 96  # times DEPTH, 96 KB of the second cache: panels stream through the rest
 COLUMNS = 512  # times DEPTH, 512 KB of panels for each thread, in the last cache
 
 SPARSE_BELOW = 0.5  # share of non-zeros; at about 0.55 lists and full tiles take equally long
-SAMPLE, RUNS = 4096, 16  # numbers looked at to tell that share: a microsecond of work, right to a point or two
+SAMPLE, RUNS = 4096, 64  # numbers looked at to tell that share, and in how many runs: a microsecond or two of work
+GOLDEN = 0.6180339887  # of its multiples the fractions lie evenly, in step with no row: runs meet blank margins fairly
 SMALL = 2**18  # multiplications that one thread has done before a second one is awake, some 6 µs
 FEW_ROWS = 3  # rows of a that leave a tile's registers half empty, and for which a copy of b, used once, does not pay
 
-PANELS = DEPTH * (COLUMNS + FLAT_WIDTH)  # numbers in a part's panels, the last one filled up
-PACKED = PANELS + DEPTH * (ROWS + HEIGHT)  # and in its strips of a, the last one filled up
+PANELS = DEPTH * (COLUMNS + FLAT_WIDTH)  # numbers in a part's panels: COLUMNS rounded up to whole ones
+PACKED = PANELS + DEPTH * (ROWS + HEIGHT)  # and in its strips of a: ROWS rounded up to whole ones
 SLOT = FLAT_DEPTH + 1  # a row's list, and behind it the list's length
 
 # rows, columns and depth of a product; from one row of a to the next, from one k to the next; from one row of b to the
@@ -179,7 +181,8 @@ def _by_rows(
     skipping: bool, turned: FloatArray, lists: Lists,
 ) -> None:  # fmt: skip
     """A block of out by flat tiles. Those that skip visit only the k at which their row of `a` is not zero."""
-    if a.step != 1:
+    if a.step != 1 and count:
+        # its rows become panels one row wide, count numbers each: what is a column there is a k here
         _pack_turned(Block(a.numbers, a.corner, a.step, 1), rows, count, count, turned)
         a = Block(turned, 0, count, 1)
     for i in range(rows):
@@ -201,20 +204,20 @@ def _by_rows(
 def _pack(b: Block, count: int, columns: int, width: int, panels: FloatArray) -> None:
     """Copy a block of b into panels of `width` columns, k after k; the last one is filled up with zeros.
 
-    It goes by a few k at a time, so that b is read along its rows and a panel is written in runs. Where a panel ends
-    within a vector, what the vector brings too much is written over by the next k; so the last k goes by numbers.
+    It goes by a few k at a time, so that b is read along its rows and a panel is written in runs. Where a row of a
+    panel ends within a vector, what that brings too much is written over by the next k; so the last k goes by numbers.
     """
     spills = width % LANES != 0
     for first in range(0, count, LANES):
         for left in range(0, columns, width):
-            for j in range(left, left + width, LANES):
-                for k in range(first, min(first + LANES, count)):
-                    source, target = b.corner + k * b.row, left * count + k * width - left
-                    if not (spills and k == count - 1):
-                        move(at(b.numbers, source + j), columns - j, at(panels, target + j))
-                    else:
-                        for i in range(j, min(j + LANES, left + width)):
-                            panels[target + i] = b.numbers[source + i] if i < columns else 0
+            for k in range(first, min(first + LANES, count)):
+                source, target = b.corner + k * b.row + left, left * count + k * width
+                if not (spills and k == count - 1):
+                    for j in range(0, width, LANES):
+                        move(at(b.numbers, source + j), columns - left - j, at(panels, target + j))
+                else:
+                    for j in range(width):
+                        panels[target + j] = b.numbers[source + j] if left + j < columns else 0
 
 
 @inner
@@ -247,7 +250,7 @@ def _share_of_nonzeros(numbers: FloatArray) -> float:
         return 1.0
     found = 0
     for run in range(RUNS):
-        begin = run * (len(numbers) - SAMPLE // RUNS) // RUNS
+        begin = int((run * GOLDEN) % 1 * (len(numbers) - SAMPLE // RUNS))
         found += _count_nonzeros(numbers[begin : begin + SAMPLE // RUNS])
     return found / SAMPLE
 

@@ -136,7 +136,7 @@ class Network:
 
     def _check_own(self, x: FloatArray, width: int | None, name: str, layer: Layer | None = None) -> None:
         """Raises DataError unless x is as the kernels, which check nothing, need it."""
-        if x.ndim == 2 and x.dtype == self.dtype and x.flags.c_contiguous and width in (None, x.shape[1]):
+        if x.ndim == 2 and x.dtype == self.dtype and x.flags.carray and width in (None, x.shape[1]):
             return
         where = f"{name} {layer.index}, {layer!r}" if layer else name
         raise DataError(
@@ -159,9 +159,9 @@ class Network:
     def to_floats(self, images: npt.NDArray[np.generic]) -> FloatArray:
         """Images (B, D), uint8 of 0..255 or floats of 0..1, as the network's own floats of 0..1."""
         if images.dtype != np.uint8:
-            return np.ascontiguousarray(images, self.dtype)
+            return np.require(images, self.dtype, ("C", "W"))  # kernels are compiled for arrays that can be written
         floats = np.empty(images.shape, self.dtype)
-        self.kernels.pixels_to_floats(np.ascontiguousarray(images), floats)
+        self.kernels.pixels_to_floats(np.require(images, None, ("C", "W")), floats)
         return floats
 
     def _flat_images(self, images: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:

@@ -12,16 +12,22 @@ have done to the network.
 import hashlib
 import io
 import json
+import math
+import os
 import platform
+import re
+import stat
 import zipfile
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
 
 from numnet.data.datasets import Dataset
-from numnet.errors import CheckpointError, NonFiniteError, RecipeError
+from numnet.errors import CheckpointError, DamagedError, NonFiniteError, RecipeError
 from numnet.kernels import FloatArray, load_kernels
 from numnet.nn.network import Network
 from numnet.training.recipes import Recipe
@@ -30,7 +36,8 @@ from numnet.version import __version__
 
 FORMAT = 1  # raised when a reader of the older files could misread the new ones
 DIGEST = 64  # hex digits of a SHA-256
-MOST_BYTES = 2**32  # of a model file: no network of dense layers that this program trains comes near
+MOST_BYTES = 2**34  # of a model file: no network of dense layers that this program trains comes near
+MEMBERS = re.compile(r"(header|parameters|optimizer\.[a-z]+)\.npy")
 PREPROCESSING = {"pixels": "0..1, ink bright on black", "longer_side": 20, "centre_of_mass": 14.0}
 
 
@@ -81,6 +88,8 @@ class Checkpoint:
         try:
             recipe = Recipe(**numbers)
             recipe.check()
+            if recipe.architecture(self.header.architecture["sizes"]) != self.header.architecture:
+                raise RecipeError("it makes another network than the file's")
         except (TypeError, RecipeError) as error:
             raise CheckpointError(f"a recipe that this version doesn't know: {error}") from error
         return recipe
@@ -90,10 +99,8 @@ class Checkpoint:
         load_kernels(kernels)  # what is wrong with them is not the file's fault
         try:
             network = Network.mlp(**self.header.architecture, seed=self.header.seed, kernels=kernels)
-        except (TypeError, RecipeError) as error:
+        except RecipeError as error:
             raise CheckpointError(f"an architecture that this version doesn't know: {error}") from error
-        if network.parameters.shape != self.parameters.shape:
-            raise CheckpointError(f"{len(self.parameters):,} parameters for a network of {len(network.parameters):,}")
         network.parameters[:] = self.parameters
         return network
 
@@ -141,15 +148,6 @@ def snapshot(
     return Checkpoint(header, network.parameters, vectors or {})
 
 
-def save_model(network: Network, file: str | Path) -> None:
-    """Keep a network in a model file; what `file` was before is kept beside it, as m.previous.npz.
-
-    Raises CheckpointError for a network with layers of your own, NonFiniteError where a parameter is NaN or infinite,
-    OSError where it can't be written; then `file` is as it was.
-    """
-    write(snapshot(network), Path(file), keep_previous=True)
-
-
 def load_model(file: str | Path, kernels: str = "numba") -> Network:
     """The network of a model file, "numba" or "textbook"; raises CheckpointError where the file is damaged or none."""
     return read(Path(file)).network(kernels)
@@ -169,26 +167,31 @@ def read(path: Path) -> Checkpoint:
     try:
         return decode(_bytes_of(path), str(path))
     except CheckpointError as error:
-        raise CheckpointError(f"{error}{_way_out(path)}") from error.__cause__
+        raise type(error)(f"{error}{_way_out(path)}") from error.__cause__
 
 
 def _way_out(path: Path) -> str:
     """What a message about a hurt file ends with."""
     try:
-        decode(_bytes_of(previous_of(path)), "")
-    except CheckpointError:
+        previous = previous_of(path)
+        decode(_bytes_of(previous), "")
+    except (CheckpointError, OSError):
         return ""
-    return f"; the one before is whole: {previous_of(path)}"
+    return f"; the one before is whole: {previous}"
 
 
 def _bytes_of(path: Path) -> bytes:
+    """All of a file; a device or a pipe, which may have no end, is refused, and what is no zip is not read."""
     try:
-        if path.is_file() and path.stat().st_size > MOST_BYTES:
-            raise CheckpointError(f"{path}: {path.stat().st_size:,} bytes; expected a model file, which is smaller")
-        return path.read_bytes()
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
+                raise CheckpointError(f"{path}: no ordinary file, or too large; expected a model file")
+            return file.read(status.st_size) if file.peek(2)[:2] == b"PK" else b""
+    except FileNotFoundError as error:
+        raise DamagedError(f"{path}: {error.strerror}; make one with: python -m numnet.train --save FILE") from error
     except OSError as error:
-        hint = "" if path.exists() else "; make one with: python -m numnet.train --save FILE"
-        raise CheckpointError(f"{path}: {error.strerror}{hint}") from error
+        raise CheckpointError(f"{path}: {error.strerror}") from error
     except ValueError as error:  # a name that no system takes
         raise CheckpointError(f"{str(path)!r}: {error}") from error
 
@@ -209,7 +212,7 @@ def encode(checkpoint: Checkpoint) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, array in {"header": header, **arrays}.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w") as member:
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, _little_endian(array), allow_pickle=False)
         archive.comment = b"0" * DIGEST  # so that the length field before it is right
     body = buffer.getvalue()[:-DIGEST]
@@ -227,20 +230,30 @@ def decode(content: bytes, name: str) -> Checkpoint:
     """
     body, digest = content[:-DIGEST], content[-DIGEST:]
     if body[:2] != b"PK":
-        raise CheckpointError(f"{name}: not a model file; expected one that numnet.train --save wrote")
+        raise DamagedError(f"{name}: not a model file; expected one that numnet.train --save wrote")
     if hashlib.sha256(body).hexdigest().encode() != digest:
-        raise CheckpointError(f"{name}: damaged, or not a numnet model: its bytes don't match the checksum at its end")
+        raise DamagedError(f"{name}: damaged, or not a numnet model: its bytes don't match the checksum at its end")
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
-                raise CheckpointError(f"{name}: compressed members; expected stored ones")
-        with np.load(io.BytesIO(content), allow_pickle=False) as members:
-            arrays = {member: members[member] for member in members.files}
-        return _checked(arrays)
+        return _checked(_members(content))
     except CheckpointError as error:
         raise CheckpointError(f"{name}: {error}") from error
     except Exception as error:  # whatever zipfile and NumPy raise over a file that somebody else made
-        raise CheckpointError(f"{name}: not as a model file is built ({error})") from error
+        raise CheckpointError(f"{name}: not as a model file is built ({error!s:.80})") from error
+
+
+def _members(content: bytes) -> dict[str, Any]:
+    """The arrays in a file; none is read before it is known that together they are no larger than the file."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = archive.infolist()
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise CheckpointError("compressed members; expected stored ones")
+    names = [member.filename for member in members]
+    if len(set(names)) != len(names) or not all(MEMBERS.fullmatch(name) for name in names):
+        raise CheckpointError(f"members {names!s:.80}; expected header, parameters and the optimizer's vectors")
+    if sum(member.file_size for member in members) > len(content):
+        raise CheckpointError("members that lie over one another")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
 
 
 def _checked(arrays: dict[str, Any]) -> Checkpoint:
@@ -254,9 +267,10 @@ def _checked(arrays: dict[str, Any]) -> Checkpoint:
             raise CheckpointError(f"{name} is {array.dtype} {array.shape}; expected float32 (P,), all of one length")
         if not np.isfinite(array).all():
             raise CheckpointError(f"{name} holds NaN or infinity")
+    sizes = header.architecture["sizes"]
+    if (expected := sum((inputs + 1) * outputs for inputs, outputs in pairwise(sizes))) != len(parameters):
+        raise CheckpointError(f"{len(parameters):,} parameters for a network of {expected:,}")
     vectors = {name.removeprefix("optimizer."): array for name, array in arrays.items() if name != "parameters"}
-    if any(not name.startswith("optimizer.") for name in arrays if name != "parameters"):
-        raise CheckpointError(f"members {', '.join(arrays)}; expected parameters and the optimizer's vectors")
     return Checkpoint(header, parameters.astype(np.float32, copy=False), vectors)
 
 
@@ -265,11 +279,55 @@ def _header(text: str) -> Header:
     values = json.loads(text)
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         found = values.get("format") if isinstance(values, dict) else values
-        raise CheckpointError(f"format {found}; expected {FORMAT}: made by another version of numnet")
+        raise CheckpointError(f"format {found!r:.40}; expected {FORMAT}: made by another version of numnet")
     if set(values) != {field.name for field in fields(Header)}:
-        raise CheckpointError(f"a header of {', '.join(values)}; expected {', '.join(f.name for f in fields(Header))}")
+        expected = ", ".join(field.name for field in fields(Header))
+        raise CheckpointError(f"a header of {list(values)!s:.80}; expected {expected}")
     header = Header(**values)
     numbers = (header.seed, header.step, header.horizon)
-    if any(type(number) is not int or number < 0 for number in numbers) or header.step > header.horizon:
-        raise CheckpointError(f"seed, step and horizon {numbers}; expected whole numbers, step at most horizon")
+    if any(type(number) is not int or not 0 <= number < 2**64 for number in numbers) or header.step > header.horizon:
+        raise CheckpointError(f"seed, step and horizon {numbers!r:.80}; expected whole numbers, step at most horizon")
+    checked = {"kernels": header.kernels, "data": header.data, "versions": header.versions}
+    check_kinds(checked, {"kernels": str, "data": dict, "versions": dict})
+    check_kinds(header.architecture, ARCHITECTURE_KINDS)
+    if header.recipe is not None:
+        check_kinds(header.recipe, RECIPE_KINDS)
     return header
+
+
+def check_kinds(values: Any, kinds: dict[str, Any]) -> None:
+    """Raises CheckpointError unless a dict has the keys of `kinds` and each value is of the kind there.
+
+    A kind is a type, a tuple of types, or [type] for a list of such; a float may be whole, and is finite.
+    """
+    if not isinstance(values, dict) or set(values) != set(kinds):
+        raise CheckpointError(f"{values!r:.80}; expected {', '.join(kinds)}")
+    for name, kind in kinds.items():
+        found = values[name] if isinstance(kind, list) else [values[name]]
+        wanted = kind[0] if isinstance(kind, list) else kind
+        if not isinstance(found, list) or not all(_is_a(item, wanted) for item in found):
+            raise CheckpointError(f"{name} {values[name]!r:.40} is not of the kind that it must be")
+
+
+def _is_a(value: Any, kind: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
+        return False
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+ARCHITECTURE_KINDS = {"sizes": [int], "activation": str, "dropout": [float], "initializer": str, "bias": float}
+RECIPE_KINDS = {
+    "name": str,
+    "about": str,
+    "hidden": [int],
+    "activation": str,
+    "dropout": [float],
+    "initializer": str,
+    "bias": float,
+    "optimizer": str,
+    "learning_rate": float,
+    "schedule": str,
+    "batch_size": int,
+    "steps": (int, NoneType),
+    "epochs": (int, float, NoneType),
+}

@@ -103,13 +103,13 @@ def _run(run: Run, batches: BatchStream, learning_rate: float, schedule: str, ca
 
 def _restore(optimizer: Optimizer, vectors: Mapping[str, FloatArray] | None, taken: int, total: int) -> None:
     """Give an optimizer the vectors that it had; raises RecipeError unless they are its own, at a step of the run."""
-    if not 0 <= taken <= total or (taken > 0) != (vectors is not None):
-        raise RecipeError(f"{taken} steps taken of {total}: expected 0 to all, and the optimizer's vectors after them")
-    for name, vector in (vectors or {}).items():
-        if set(vectors or {}) != set(optimizer.vectors) or vector.shape != optimizer.vectors[name].shape:
-            raise RecipeError(
-                f"vectors {', '.join(vectors or {})}: expected {', '.join(optimizer.vectors)}, one a parameter"
-            )
+    if not 0 <= taken <= total:
+        raise RecipeError(f"{taken} steps taken of {total}: expected 0 to all of them")
+    kept = vectors or {}
+    shapes = {name: vector.shape for name, vector in optimizer.vectors.items()}
+    if (taken or kept) and {name: vector.shape for name, vector in kept.items()} != shapes:
+        raise RecipeError(f"vectors {', '.join(kept) or 'none'}: expected {', '.join(shapes)}, a number each parameter")
+    for name, vector in kept.items():
         optimizer.vectors[name][:] = vector
 
 

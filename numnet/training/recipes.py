@@ -6,6 +6,7 @@ a command can list the recipes at once.
 
 import difflib
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +120,16 @@ class Recipe:
             seed=seed,
             kernels=kernels,
         )
+
+    def architecture(self, sizes: Sequence[int]) -> dict[str, Any]:
+        """What `network` gives to Network.mlp, as a model file says it; inputs and classes are the ends of `sizes`."""
+        return {
+            "sizes": [sizes[0], *self.hidden, sizes[-1]],
+            "activation": self.activation,
+            "dropout": list(self.dropout),
+            "initializer": self.initializer,
+            "bias": self.bias,
+        }
 
     def training(self) -> dict[str, Any]:
         """The keyword arguments of `fit` that are the recipe's."""

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from numnet.data.datasets import Dataset
-from numnet.errors import CheckpointError, RecipeError
+from numnet.errors import CheckpointError, DamagedError, RecipeError
 from numnet.training.checkpoint import Checkpoint, data_sha256, read
+from numnet.training.loop import count_steps
 from numnet.training.recipes import Recipe
 from numnet.training.safe_file import previous_of
 
@@ -20,22 +21,27 @@ class Origin(NamedTuple):
     checkpoint: Checkpoint
 
     @property
+    def is_named(self) -> bool:
+        """Whether the file that was read is the one that was named, and not the one before it."""
+        return self.file == self.named
+
+    @property
     def recipe(self) -> Recipe:
         """The run's recipe."""
         return self.checkpoint.recipe()
 
 
 def find_origin(named: Path) -> Origin:
-    """The model file to go on from: the one that is named or, if that is hurt, the one before it.
+    """The model file to go on from: the one that is named or, if that is hurt or gone, the one before it.
 
-    Raises CheckpointError where neither is whole.
+    Raises CheckpointError where neither is whole, and for a whole one that is of another version, say.
     """
     try:
         return Origin(named, named, read(named))
-    except CheckpointError as error:
+    except DamagedError as error:
         try:
             return Origin(named, previous_of(named), read(previous_of(named)))
-        except CheckpointError:
+        except (CheckpointError, OSError):
             raise error from None
 
 
@@ -65,10 +71,15 @@ def refuse_changes(origin: Origin, recipe: str | None, changes: Mapping[str, Any
 
 
 def refuse_other_data(origin: Origin, dataset: Dataset) -> None:
-    """Raises CheckpointError unless the data set is the one that the run was trained on."""
-    data = origin.checkpoint.header.data
+    """Raises CheckpointError unless the data set is the one that the run was trained on, and as long."""
+    header, recipe = origin.checkpoint.header, origin.recipe
+    data, images = header.data, len(dataset.train)
     if data.get("sha256") != data_sha256(dataset):
         raise CheckpointError(
             f"{origin.file}: its run trains on {data.get('name')}, SHA-256 {str(data.get('sha256'))[:12]}…, "
             f"which {dataset.name} is not; give the folder with --data"
+        )
+    if count_steps(recipe.steps, recipe.epochs, recipe.batch_size, images) != header.horizon:
+        raise CheckpointError(
+            f"{origin.file}: {header.horizon} steps are not what its recipe comes to on {images:,} images"
         )

@@ -4,13 +4,14 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from numnet.data.datasets import Dataset
 from numnet.errors import CheckpointError, RecipeError
+from numnet.nn.network import Network
 from numnet.training.callbacks import Callback, Run
 from numnet.training.checkpoint import Checkpoint, data_sha256, read, snapshot, write
 from numnet.training.recipes import Recipe
@@ -57,6 +58,11 @@ class Save(Callback):
         self.saved_steps = self._tried = saved_steps
 
     @property
+    def holds(self) -> str:
+        """What is in the file, in words."""
+        return f"step {self.saved_steps} is in {self.path}" if self.saved_steps is not None else "nothing was saved"
+
+    @property
     def is_up_to_date(self) -> bool:
         """Whether the file holds the network as it was when it was last to be saved."""
         return self.saved_steps is not None and self.saved_steps == self._tried
@@ -84,7 +90,8 @@ class Save(Callback):
         try:
             write(self.snapshot(run), self.path, keep_previous=self._whole)
         except OSError as error:
-            self.warn(f"step {run.taken}: {self.path} can't be written: {error.strerror}; it is tried again later")
+            later = "" if run.ended_well else "; it is tried again at the next point"
+            self.warn(f"step {run.taken}: {self.path} can't be written: {error.strerror}{later}")
         else:
             self._whole, self.saved_steps = True, run.taken
 
@@ -98,9 +105,9 @@ def _is_whole(path: Path) -> bool:
 
 
 def saver(
-    path: Path, every: str | None, recipe: Recipe, seed: int, dataset: Dataset, saved_steps: int | None = None
+    path: Path, every: Interval | None, recipe: Recipe, seed: int, dataset: Dataset, saved_steps: int | None = None
 ) -> Save:
-    """What keeps a run of a recipe; `every` as Interval.parse reads it."""
+    """What keeps a run of a recipe."""
     data = {"name": dataset.name, "sha256": data_sha256(dataset)}
 
     def checkpoint(run: Run) -> Checkpoint:
@@ -109,23 +116,35 @@ def saver(
             vectors=run.optimizer.vectors,
         )  # fmt: skip
 
-    return Save(path, Interval.parse(every) if every else None, checkpoint, saved_steps)
+    return Save(path, every, checkpoint, saved_steps)
 
 
-def reserved(path: Path | None, resumed: Path | None) -> AbstractContextManager[None]:
+@contextmanager
+def reserved(path: Path, *, resuming: bool = False) -> Iterator[None]:
     """Inside the block no other run saves to `path`.
 
-    Raises CheckpointError where another does, and where `path` is something other than a whole model file, which saving
-    would replace; the file that is resumed may be hurt.
+    resuming : whether it is the file that a run goes on from, which may be hurt
+
+    Raises CheckpointError where another run does, and where `path` is something other than a whole model file, which
+    saving would replace.
     """
-    if path is None:
-        return nullcontext()
-    if path.exists() and path != resumed:
-        try:
-            read(path)
-        except CheckpointError as error:
-            raise CheckpointError(f"saving would replace what is no whole model file: {error}") from error
-    return sole_writer(path)
+    with sole_writer(path):
+        if path.exists() and not resuming:
+            try:
+                read(path)
+            except CheckpointError as error:
+                raise CheckpointError(f"saving would replace what is no whole model file: {error}") from error
+        yield
+
+
+def save_model(network: Network, file: str | Path) -> None:
+    """Keep a network in a model file; what `file` was before is kept beside it, as m.previous.npz.
+
+    Raises CheckpointError for a network with layers of your own, and where `file` is no model file or another run's;
+    NonFiniteError where a parameter is NaN or infinite; OSError where the disk is full. Then `file` is as it was.
+    """
+    with reserved(Path(file)):
+        write(snapshot(network), Path(file), keep_previous=True)
 
 
 class StopAt(Callback):
@@ -150,7 +169,10 @@ class StopOnSignal(Callback):
     received: int | None = None
 
     def on_start(self, run: Run) -> None:
-        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._before = {number: how for number, how in before.items() if how not in (signal.SIG_IGN, None)}
+        for number in self._before:  # one that is ignored, as in the background of a script, stays so
+            signal.signal(number, self._note)
 
     def on_step(self, run: Run) -> None:
         run.stopping = run.stopping or self.received is not None

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from numnet.kernels import compiled, matmul, threads
+from numnet.data.datasets import Dataset
+from numnet.kernels import compiled, matmul, threads, vector
 
 EPS = float(np.finfo(np.float32).eps)
 
@@ -61,7 +62,9 @@ def test_shapes_across_every_block(m: int, k: int, n: int, product: Product) -> 
 
 
 @pytest.mark.parametrize("product", [plain, turned, right_turned])
-@pytest.mark.parametrize(("m", "k", "n"), [(0, 5, 4), (5, 4, 0), (0, 0, 0), (9, 0, 3), (1, 0, 3)])
+@pytest.mark.parametrize(
+    ("m", "k", "n"), [(0, 5, 4), (5, 4, 0), (0, 0, 0), (9, 0, 3), (1, 0, 3), (2, 0, 3), (3, 0, 64)]
+)
 def test_empty_operands(m: int, k: int, n: int, product: Product) -> None:
     """A sum of nothing is where it starts: the bias, or zero."""
     expected = np.broadcast_to(bias_of(product, n), (m, n))
@@ -127,6 +130,51 @@ def test_a_row_by_itself_has_the_bits_that_it_has_in_a_batch(n: int, product: Pr
     together = product(a, b)
     for rows in (1, 2, 3, 4, 6, 7):
         assert product(a[:rows], b).tobytes() == together[:rows].tobytes()
+
+
+@pytest.mark.parametrize("product", [plain, turned, right_turned])
+@pytest.mark.parametrize("m", [2, 40])
+@pytest.mark.parametrize("n", [64, 100])
+def test_nan_is_passed_on_from_either_operand_alone(m: int, n: int, product: Product) -> None:
+    """From a, which a list of what is not zero must not leave out; from b behind zeros of a, at the last k."""
+    a, b = draws(m, 150, density=0.1), draws(150, n)
+    a[:, 149] = 0
+    a[1, 9] = np.nan
+    assert np.isnan(product(a, b)).any(axis=1).tolist() == [i == 1 for i in range(m)]
+    a[1, 9] = 0
+    b[149, n - 1] = np.nan
+    assert np.isnan(product(a, b)).any(axis=0).tolist() == [j == n - 1 for j in range(n)]
+
+
+def test_a_sum_shows_no_trace_of_the_sign_of_a_zero() -> None:
+    """-0 + 0 is 0: a bias of -0 must come out alike whether the zeros after it were added or skipped."""
+    out = np.empty((40, 100), np.float32)
+    compiled.matmul(np.zeros((40, 150), np.float32), draws(150, 100), np.full(100, -0.0, np.float32), out)
+    assert not np.signbit(out).any()
+
+
+def test_more_columns_than_zeros_were_kept_for() -> None:
+    a, b = draws(2, 3), draws(3, 5000)
+    np.testing.assert_allclose(turned(a, b), a.astype(float) @ b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.skipif(not vector.FUSED, reason="this CPU has no fused multiply-add")
+def test_a_multiply_and_an_add_are_one_rounding() -> None:
+    """(1 + 2^-12)^2 - 1 is 2^-11 + 2^-24, and a product rounded by itself loses the last."""
+    a = np.tile(np.array([1, 1 + 2**-12], np.float32), (8, 1))
+    b = np.tile(np.array([[-1], [1 + 2**-12]], np.float32), (1, 20))
+    out = np.empty((8, 20), np.float32)
+    compiled.matmul(a, b, np.zeros(20, np.float32), out)
+    assert (out == np.float32(2**-11 + 2**-24)).all()
+
+
+def test_the_share_of_ink_is_told_rightly_for_batches_of_any_size(mnist: Dataset) -> None:
+    """Images are rows of equal length with blank margins: samples at equal distances could meet nothing but those."""
+    for size in (16, 64, 128, 256):
+        images = mnist.train.images[:size].reshape(size, 784).astype(np.float32)
+        for turned_or_not in (images, images.T):
+            told = matmul._share_of_nonzeros(np.ascontiguousarray(turned_or_not).ravel())
+            assert told == pytest.approx((images != 0).mean(), abs=0.06)
 
 
 def test_tiny_numbers_are_not_lost() -> None:

@@ -124,6 +124,16 @@ def test_the_slope_of_relu_at_zero_is_zero_and_nan_passes(kernels: Kernels) -> N
     np.testing.assert_array_equal(out, [[0, 3, 0, np.nan]])
 
 
+@pytest.mark.parametrize("kernels", [compiled, textbook])
+def test_nan_passes_where_a_unit_sleeps_or_is_dropped(kernels: Kernels) -> None:
+    """0 * NaN is NaN: a broken gradient must not be hidden by a mask."""
+    nan, out = np.full((1, 9), np.nan, np.float32), np.zeros((1, 9), np.float32)
+    kernels.relu_backward(nan, np.zeros((1, 9), np.float32), out)
+    assert np.isnan(out).all()
+    kernels.scale_by_mask(nan, np.zeros((1, 9), bool), 2.0, out)
+    assert np.isnan(out).all()
+
+
 @pytest.mark.parametrize("length", LENGTHS)
 def test_scale_by_mask(length: int) -> None:
     x, mask = draws(1, length), draws(1, length, seed=1) > 0

@@ -19,8 +19,9 @@ import pytest
 from numnet.errors import CheckpointError, NonFiniteError
 from numnet.nn.layers import Dense
 from numnet.nn.network import Network
-from numnet.training.checkpoint import decode, encode, load_model, read, save_model, snapshot
-from numnet.training.safe_file import previous_of, sole_writer
+from numnet.training.checkpoint import decode, encode, load_model, read, snapshot
+from numnet.training.safe_file import previous_of, replace_file, sole_writer
+from numnet.training.saving import save_model
 
 
 def network(seed: int = 0) -> Network:
@@ -112,7 +113,10 @@ def test_any_cut_and_any_addition_is_refused() -> None:
         (content(header={"step": 1.5}), "whole numbers"),
         (content(parameters=np.zeros(3)), "expected float32"),
         (content(parameters=np.full(83, np.nan, np.float32)), "NaN or infinity"),
-        (content(vector=np.zeros(83, np.float32)), "expected parameters and the optimizer"),
+        (content(vector=np.zeros(83, np.float32)), "expected header, parameters and the optimizer"),
+        (content(header={"architecture": {"sizes": [12, 6, 3]}}), "expected sizes, activation"),
+        (content(header={"data": 5}), "data 5 is not of the kind"),
+        (content(header={"recipe": []}), "expected name, about"),
         (content(**{"optimizer.m": np.zeros(82, np.float32)}), "all of one length"),
         (
             packed({"header": np.array([{}], dtype=object), "parameters": np.zeros(3, np.float32)}),
@@ -126,13 +130,42 @@ def test_what_is_no_model_file_is_refused_whatever_its_digest(made: bytes, words
         decode(made, "m.npz")
 
 
-def test_a_header_for_another_network_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "m.npz").write_bytes(content(header={"architecture": {"sizes": [12, 6, 3]}}))
-    with pytest.raises(CheckpointError, match="83 parameters for a network of 99"):
+ARCHITECTURE = {"sizes": [12, 5, 3], "activation": "relu", "dropout": [0.25], "initializer": "he", "bias": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"sizes": [12, 6, 3]}, "83 parameters for a network of 99"),
+        ({"sizes": [12, 2**40, 3]}, "83 parameters for a network of"),  # told before any of it is built
+        ({"sizes": [12, "5", 3]}, "sizes .* is not of the kind"),
+        ({"sizes": 5}, "sizes 5 is not of the kind"),
+        ({"activation": "swish"}, "an architecture that this version doesn't know: unknown activation"),
+        ({"initializer": "ones"}, "an architecture that this version doesn't know"),
+        ({"dropout": []}, "drop rates"),
+        ({"bias": "x"}, "bias 'x' is not of the kind"),
+        ({"bias": float("inf")}, "bias inf is not of the kind"),
+        ({"dtype": "float64"}, "expected sizes, activation"),
+    ],
+)
+def test_a_header_for_another_network_is_refused(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+    (tmp_path / "m.npz").write_bytes(content(header={"architecture": {**ARCHITECTURE, **change}}))
+    with pytest.raises(CheckpointError, match=words):
         load_model(tmp_path / "m.npz", kernels="textbook")
-    (tmp_path / "m.npz").write_bytes(content(header={"architecture": {"layers": 3}}))
-    with pytest.raises(CheckpointError, match="an architecture that this version doesn't know"):
-        load_model(tmp_path / "m.npz", kernels="textbook")
+
+
+def test_members_that_lie_over_one_another_are_refused_before_they_are_read() -> None:
+    """A zip whose directory names the same bytes many times would grow a thousandfold in memory."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in ("header", "parameters", *(f"optimizer.{letter}" for letter in "abcdefgh")):
+            archive.writestr(f"{name}.npy", b"\0" * 500 if name == "parameters" else b"")
+        for member in archive.infolist():
+            member.header_offset, member.file_size, member.compress_size, member.CRC = 0, 500, 500, 0
+        archive.comment = b"x" * 64
+    body = buffer.getvalue()[:-64]
+    with pytest.raises(CheckpointError, match="lie over one another"):
+        decode(body + hashlib.sha256(body).hexdigest().encode(), "m.npz")
 
 
 def test_a_network_that_is_not_finite_or_not_ours_is_not_saved(tmp_path: Path) -> None:
@@ -156,10 +189,59 @@ def test_the_file_before_is_kept_and_named_when_the_file_is_hurt(tmp_path: Path)
         read(file)
 
 
-@pytest.mark.parametrize("wrong", ["missing.npz", ".", "a\0b"])
-def test_a_file_that_is_not_there_is_named(tmp_path: Path, wrong: str) -> None:
-    with pytest.raises(CheckpointError, match=r"missing\.npz: No such|Is a directory|null"):
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("missing.npz", "No such file"),
+        ("folder", "Is a directory"),
+        ("a\0b", "null"),
+        ("pipe", "no ordinary file"),
+        ("/dev/zero", "no ordinary file"),
+        ("/", "Is a directory"),
+    ],
+)
+def test_what_is_no_ordinary_file_is_named_and_not_waited_for(tmp_path: Path, wrong: str, words: str) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CheckpointError, match=words):
         read(tmp_path / wrong)
+
+
+@pytest.mark.parametrize("wrong", [".", "", "/", "folder"])
+def test_a_folder_is_no_name_to_save_under(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(CheckpointError, match="expected the name of a file"):
+        save_model(network(), wrong)
+    with pytest.raises(IsADirectoryError):
+        replace_file(Path(wrong), b"", keep_previous=False)
+
+
+def test_a_link_is_followed_and_one_laid_in_the_way_is_not(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "m.npz").symlink_to(tmp_path / "disk" / "real.npz")
+    save_model(network(seed=1), tmp_path / "m.npz")
+    assert (tmp_path / "m.npz").is_symlink()
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / "disk" / "real.npz.part").symlink_to(victim)
+    save_model(network(seed=2), tmp_path / "m.npz")
+    assert victim.read_text() == "precious"
+    assert read(tmp_path / "disk" / "real.previous.npz").parameters.tobytes() == network(seed=1).parameters.tobytes()
+
+
+def test_what_is_no_whole_model_file_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a network")
+    with pytest.raises(CheckpointError, match="what is no whole model file"):
+        save_model(network(), tmp_path / "notes.txt")
+    assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_who_may_read_a_file_stays_as_it_was(tmp_path: Path) -> None:
+    save_model(network(), tmp_path / "m.npz")
+    (tmp_path / "m.npz").chmod(0o600)
+    save_model(network(seed=1), tmp_path / "m.npz")
+    assert (tmp_path / "m.npz").stat().st_mode & 0o777 == 0o600
 
 
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
@@ -185,7 +267,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from numnet.nn.network import Network
-from numnet.training.checkpoint import save_model
+from numnet.training.saving import save_model
 network = Network.mlp((400, 400, 10), kernels="textbook")
 for count in range(10**6):
     network.parameters[:] = count

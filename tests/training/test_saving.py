@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from numnet.errors import RecipeError
-from numnet.training.checkpoint import read
+from numnet.training.checkpoint import encode, read
 from numnet.training.saving import Interval
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -99,9 +100,46 @@ def test_only_resume_falls_back_on_the_file_before(train: Command, tmp_path: Pat
     file.write_bytes(file.read_bytes()[:-40])
     run = train("--resume", "m.npz", "--quiet")
     assert run.returncode == 0
-    assert "going on from the one before, m.previous.npz" in run.stderr
+    assert "going on from the one before, m.previous.npz: strong, step 10 of 30" in run.stderr
     assert file.read_bytes() == (tmp_path / "whole.npz").read_bytes()
     assert read(tmp_path / "m.previous.npz").header.step == 10  # and not the hurt one
+
+
+def test_a_whole_file_of_another_version_is_not_fallen_back_from(train: Command, tmp_path: Path) -> None:
+    """And so not replaced: it may be what a newer numnet trained for a week."""
+    train(*RUN, "--steps", 30, "--stop-at", 20, "--save-every", 10, "--save", "m.npz")
+    newer = encode(replace(kept := read(tmp_path / "m.npz"), header=replace(kept.header, format=2)))
+    (tmp_path / "m.npz").write_bytes(newer)
+    run = train("--resume", "m.npz")
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "format 2; expected 1" in run.stderr
+    assert (tmp_path / "m.npz").read_bytes() == newer
+
+
+def test_a_run_without_its_optimizers_vectors_is_not_resumed(train: Command, tmp_path: Path) -> None:
+    train(*RUN, "--steps", 6, "--stop-at", 3, "--save", "m.npz")
+    kept = read(tmp_path / "m.npz")
+    (tmp_path / "m.npz").write_bytes(encode(replace(kept, vectors={})))
+    run = train("--resume", "m.npz", "--quiet")
+    assert run.returncode == 2
+    assert "vectors none: expected m, v" in run.stderr
+
+
+def test_a_signal_that_was_ignored_stays_ignored(
+    tiny_folder: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    line = [sys.executable, "-m", "numnet.train", "--data", str(tiny_folder), *RUN[:-1], "--steps", "3000"]
+    with subprocess.Popen(
+        ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *line, "--save", "m.npz"],
+        cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True,
+    ) as run:  # fmt: skip
+        assert run.stdout
+        while "Iteration 100" not in run.stdout.readline():
+            pass
+        run.send_signal(signal.SIGINT)
+        run.communicate()
+    assert run.returncode == 0
+    assert read(tmp_path / "m.npz").header.step == 3000
 
 
 @pytest.mark.parametrize(("every", "before_last"), [("4", 28), ("2e", 27), ("1e", 27)])
@@ -127,6 +165,8 @@ def test_intervals_are_read() -> None:
         (("--save-every", 5), "--save FILE.npz"),
         (("--save", "m.npz", "--save-every", "often"), "expected steps, such as 500"),
         (("--save", "m.npz", "--stop-at", 0), "expected at least 1"),
+        (("--save", "."), ".: a folder; expected the name of a file"),
+        (("--save", ""), "a folder; expected the name of a file"),
         (("--save", "nowhere/m.npz"), "nowhere/m.npz can't be written"),
         (("--save", "notes.txt"), "what is no whole model file: notes.txt"),
         (("--resume", "missing.npz"), "missing.npz: No such file"),
@@ -162,7 +202,7 @@ def test_a_full_disk_ends_no_run_but_its_exit_code_says_so(
     assert run.returncode == 1
     assert "Accuracy on test set" in run.stdout
     assert [line for line in run.stderr.splitlines() if "step 10: m.npz can't be written" in line]
-    assert run.stderr.endswith("numnet: the network could not be saved to m.npz\n")
+    assert run.stderr.endswith("numnet: the network could not be saved to m.npz; nothing was saved\n")
     assert [file.name for file in tmp_path.iterdir()] == ["tiny"]
 
 
