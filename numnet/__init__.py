@@ -16,6 +16,7 @@ from numnet.version import __version__
 
 if TYPE_CHECKING:
     from numnet.data.datasets import Dataset, Split, load_folder, load_mnist
+    from numnet.data.image import see
     from numnet.errors import NumnetError
     from numnet.nn.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Tanh
     from numnet.nn.network import Network
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 # Where each public name lives; loaded when it is first asked for, so that `import numnet` costs next to nothing.
 _HOMES = {
     "numnet.data.datasets": ("Dataset", "Split", "load_folder", "load_mnist"),
+    "numnet.data.image": ("see",),
     "numnet.errors": ("NumnetError",),
     "numnet.nn.layers": ("Dense", "Dropout", "Layer", "ReLU", "Sigmoid", "Tanh"),
     "numnet.nn.network": ("Network",),
@@ -62,6 +64,7 @@ __all__ = [
     "load_mnist",
     "load_model",
     "save_model",
+    "see",
 ]
 
 

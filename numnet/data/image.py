@@ -18,7 +18,7 @@ import numpy.typing as npt
 from numnet.data.components import digit_mask
 from numnet.data.ink import along_the_ink, flat_ground, otsu, shaded_ground
 from numnet.data.opening import decode, name_of, open_image, read_bytes
-from numnet.data.shape import FULL_INK, SIDE, as_bytes, box_of, centred, is_in_place, widened, with_pen_width
+from numnet.data.shape import FULL_INK, SIDE, as_bytes, box_of, centred, is_of_size, widened, with_pen_width
 from numnet.errors import ImageError
 from numnet.kernels import BoolArray, ByteArray, FloatArray
 
@@ -75,9 +75,11 @@ def see(file: str | os.PathLike[str] | BinaryIO, name: str | None = None) -> See
         levels, shaded, ground = ink_of(visible)
         stages = (Stage("as opened", _shown(visible), made_of), Stage("ink", as_bytes(levels / levels.max()), ground))
         whole = np.rint(levels)
-        if whole.max() >= BRIGHT and is_in_place(whole > 0, whole):
-            pixels = whole.astype(np.uint8)
-            return Seen(pixels, (*stages, Stage("seen", pixels, "placed as MNIST's digits are: left as it is")))
+        if whole.max() >= BRIGHT and is_of_size(whole):
+            pixels = as_bytes(centred(whole[box_of(whole > 0)] / 255))
+            return Seen(
+                pixels, (*stages, Stage("seen", pixels, "drawn as MNIST's digits are: centred by mass, no more"))
+            )
         cleaned = clean(levels, shaded=shaded)
         cropped = cleaned[box_of(cleaned > 0.05)]
         pixels = as_bytes(centred(with_pen_width(cropped)))

@@ -91,6 +91,18 @@ def test_mnist_goes_through_unchanged(mnist: Dataset) -> None:
 # What does not matter
 
 
+@pytest.mark.parametrize(("top", "left", "side"), [(1, 1, 28), (7, 7, 28), (30, 9, 64)])
+@pytest.mark.parametrize("inverted", [False, True])
+def test_a_digit_of_the_right_size_is_moved_to_the_middle_and_nothing_else(
+    digit: Pixels, top: int, left: int, side: int, inverted: bool
+) -> None:
+    rows, columns = np.flatnonzero(digit.any(1)), np.flatnonzero(digit.any(0))
+    ink = digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    field = np.zeros((side, side), np.uint8)
+    field[top : top + len(ink), left : left + ink.shape[1]] = ink
+    assert see(encoded(255 - field if inverted else field)).pixels.tobytes() == digit.tobytes()
+
+
 def test_size_and_place_do_not_matter(digit: Pixels) -> None:
     field = np.zeros((500, 700), np.uint8)
     field[40:320, 350:630] = enlarged(digit)
