@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="write a PNG of the failures")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
-    networks = [load_model(model) for model in options.models]
+    networks = [load_model(model, kernels="textbook") for model in options.models]
     readings = [read(options.folder, row) for row in index(options.folder)]
     probabilities = vote(networks, readings)
     right = np.array([int(r.row["label"]) for r in readings]) == probabilities.argmax(1)

@@ -56,7 +56,7 @@ def command(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
         code = 0
     except OSError as error:  # a full disk behind our output, say
         _drop_output()
-        code = _refuse(str(error))
+        code = _refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     raise SystemExit(code)
 
 

@@ -10,11 +10,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from numnet.data.datasets import Split
 from numnet.errors import RecipeError
-from numnet.training.checkpoint import encode, read
-from numnet.training.saving import Interval
+from numnet.nn.network import Network
+from numnet.training.callbacks import Callback, Run
+from numnet.training.checkpoint import encode, read, snapshot
+from numnet.training.loop import fit
+from numnet.training.saving import Interval, Save
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -148,6 +153,25 @@ def test_saved_every_so_often(train: Command, tmp_path: Path, every: str, before
     train(*RUN, "--steps", 30, "--save", "m.npz", "--save-every", every)
     assert read(tmp_path / "m.npz").header.step == 30
     assert read(tmp_path / "m.previous.npz").header.step == before_last
+
+
+def test_minutes_are_counted_from_the_last_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that gains 25 seconds at each look: a minute is over at the third look after a save, and so on."""
+    seconds = iter(range(0, 10**6, 25))
+    monkeypatch.setattr("numnet.training.saving.time.monotonic", lambda: next(seconds))
+    split = Split(np.zeros((8, 4), np.uint8), np.zeros(8, np.uint8))
+    network = Network.mlp((4, 2), kernels="textbook")
+    save = Save(
+        tmp_path / "m.npz", Interval(1, "minutes"), lambda run: snapshot(run.network, step=run.taken, horizon=12)
+    )
+    seen: list[int | None] = []
+
+    class Watch(Callback):
+        def on_step(self, run: Run) -> None:
+            seen.append(save.saved_steps)
+
+    fit(network, split, steps=12, batch_size=2, callbacks=[save, Watch()])
+    assert seen == [None, None, 3, 3, 3, 6, 6, 6, 9, 9, 9, 12]
 
 
 def test_intervals_are_read() -> None:
