@@ -54,21 +54,25 @@ def main(argv: Sequence[str] | None) -> int:
     network = load_model(args.model, kernels="textbook")  # one picture is done before a compiler has started
     if network.inputs != SIDE * SIDE:
         raise CheckpointError(f"{args.model}: takes {network.inputs} numbers; expected 784, for pictures of 28 x 28")
-    files = [file for named in args.files for file in _expand(named)]
+    _refuse_to_overwrite(args)
     answers: list[Answer] = []
-    for file in files:
+    refused, alone = 0, len(args.files) == 1 and not Path(args.files[0]).is_dir()
+    for file in _expanded(args.files, args.show):
         try:
+            if isinstance(file, ImageError):
+                raise file
             answers.append(_read(network, file, args.raw))
         except ImageError as error:
-            reason = _as_json_error(file, error) if args.json else f"numnet: {' '.join(str(error).splitlines())}"
+            refused += 1
+            reason = json.dumps({"format": FORMAT, "error": str(error)}) if args.json else f"numnet: {error}"
             print(reason, file=sys.stdout if args.json else sys.stderr, flush=True)
         else:
-            print(_as_json(answers[-1]) if args.json else _as_text(answers[-1], len(files)), flush=True)
-    if args.raw and not args.json:
+            print(_as_json(answers[-1]) if args.json else _as_text(answers[-1], alone), flush=True)
+    if args.raw and answers and not args.json:
         print(FRAGILE)
     if args.show and answers:
         _draw(answers, args.show)
-    return 0 if len(answers) == len(files) else 2
+    return 2 if refused else 0
 
 
 def parse(argv: Sequence[str] | None) -> Namespace:
@@ -85,21 +89,46 @@ def parse(argv: Sequence[str] | None) -> Namespace:
     return parser.parse_args(argv)
 
 
-def _expand(named: str) -> Iterator[str]:
-    """A file, or the pictures in a folder by name; a folder without any is refused."""
-    if named == "-" or not Path(named).is_dir():
-        yield named
+def _refuse_to_overwrite(args: Namespace) -> None:
+    """Raises ImageError where the picture of --show would replace something that is not such a picture."""
+    if args.show is None:
         return
-    found = sorted(str(file) for file in Path(named).iterdir() if file.suffix.lower() in PICTURES)
-    if not found:
-        raise ImageError(f"{named}: no picture in this folder; expected files that end in {', '.join(PICTURES)}")
-    yield from found
+    if args.show.suffix.lower() != ".png":
+        raise ImageError(f"--show {args.show}: expected the name of a .png file")
+    for other in (args.model, *map(Path, args.files)):
+        if other.absolute() == args.show.absolute() or (
+            args.show.exists() and other.exists() and other.samefile(args.show)
+        ):
+            raise ImageError(f"--show {args.show}: would replace what is to be read, choose another name")
+
+
+def _expanded(names: Sequence[str], shown: Path | None) -> Iterator[str | ImageError]:
+    """The files that are named, and the pictures in folders by name, but not the one that --show draws.
+
+    What can't be looked into comes as an error in its place.
+    """
+    for named in names:
+        try:
+            yield from _inside(named, shown) if named != "-" and Path(named).is_dir() else [named]
+        except (OSError, ValueError) as error:
+            yield ImageError(f"{named}: {error.strerror if isinstance(error, OSError) else error}")
+
+
+def _inside(folder: str, shown: Path | None) -> Sequence[str | ImageError]:
+    own = shown.absolute() if shown else None
+    files = [file for file in Path(folder).iterdir() if file.suffix.lower() in PICTURES and file.absolute() != own]
+    if not files:
+        return [ImageError(f"{folder}: no picture in this folder; expected files that end in {', '.join(PICTURES)}")]
+    return sorted(map(str, files))
 
 
 def _read(network: "Network", file: str, raw: bool) -> Answer:
     from numnet.data.image import see, see_raw
+    from numnet.data.opening import printable
 
-    source, name = (sys.stdin.buffer, "standard input") if file == "-" else (file, file)
+    if file == "-" and sys.stdin is None:
+        raise ImageError("standard input is closed; expected a picture there")
+    source, name = (sys.stdin.buffer, "standard input") if file == "-" else (file, printable(file))
     if not raw:
         seen = see(source, name)
         return Answer(name, seen, network.predict(seen.pixels)[0])
@@ -111,10 +140,10 @@ def _read(network: "Network", file: str, raw: bool) -> Answer:
     return Answer(name, seen, softmax(network.forward(seen.pixels.reshape(1, -1).astype(np.float32), draw=None))[0])
 
 
-def _as_text(answer: Answer, files: int) -> str:
-    """The digit with a bar for each class; one line where there are several files."""
+def _as_text(answer: Answer, alone: bool) -> str:
+    """The digit with a bar for each class; on one line where there may be several files."""
     likeliest = f"{answer.name}: {answer.digit}"
-    if files > 1:
+    if not alone:
         return f"{likeliest}  {answer.probabilities.max():6.1%}  {_bars_in_a_line(answer.probabilities)}"
     bars = [f"{c:5}  {_bar(share):<{BAR}} {share:6.1%}" for c, share in enumerate(answer.probabilities)]
     return "\n".join([likeliest, *bars])
@@ -143,10 +172,6 @@ def _as_json(answer: Answer) -> str:
     notes = [stage.note for stage in answer.seen.stages if stage.note]
     found = {"format": FORMAT, "file": answer.name, "digit": answer.digit}
     return json.dumps({**found, "probabilities": [float(share) for share in answer.probabilities], "notes": notes})
-
-
-def _as_json_error(file: str, error: ImageError) -> str:
-    return json.dumps({"format": FORMAT, "file": file, "error": str(error)})
 
 
 def _draw(answers: list[Answer], file: Path) -> None:

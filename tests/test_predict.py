@@ -90,16 +90,22 @@ def test_json_is_one_line_a_file_errors_too(predict: Command, folder: Path) -> N
     found = [json.loads(line) for line in run.stdout.splitlines()]
     assert (run.returncode, run.stderr) == (2, "")
     assert [line.get("digit") for line in found] == [1, None, 0]
-    assert "empty.png" in found[1]["error"]
+    assert found[1]["error"].startswith("empty.png: an empty file")
     assert sum(found[0]["probabilities"]) == pytest.approx(1, abs=1e-5)
 
 
 def test_a_file_that_cannot_be_read_does_not_keep_the_others_from_being_read(predict: Command, folder: Path) -> None:
     (folder / "text.png").write_text("not a picture")
-    run = predict("1.png", "text.png", "missing.png", "2.png")
+    (folder / "bare").mkdir()
+    run = predict("1.png", "text.png", "missing.png", "bare", "x" * 300, "2.png")
     assert run.returncode == 2
     assert [line.split()[0] for line in run.stdout.splitlines()] == ["1.png:", "2.png:"]
-    assert [line.split()[1] for line in run.stderr.splitlines()] == ["text.png:", "missing.png:"]
+    assert [line.split()[1] for line in run.stderr.splitlines()] == [
+        "text.png:",
+        "missing.png:",
+        "bare:",
+        "x" * 300 + ":",
+    ]
 
 
 def test_show_draws_a_row_of_stages_for_each_file(predict: Command, folder: Path) -> None:
@@ -107,6 +113,24 @@ def test_show_draws_a_row_of_stages_for_each_file(predict: Command, folder: Path
     with Image.open(folder / "seen.png") as sheet:
         assert sheet.format == "PNG"
         assert sheet.width > sheet.height > 2 * 168
+
+
+def test_show_replaces_no_model_and_no_picture_and_is_not_read_itself(
+    predict: Command, folder: Path, model: Path
+) -> None:
+    for wrong in (model, folder / "1.png", "seen.jpg"):
+        before = (folder / "1.png").read_bytes()
+        run = predict("1.png", "--show", wrong)
+        assert (run.returncode, run.stdout, run.stderr.count("\n")) == (2, "", 1)
+        assert (folder / "1.png").read_bytes() == before
+    first = predict(".", "--show", "seen.png")
+    assert predict(".", "--show", "seen.png").stdout == first.stdout
+
+
+def test_a_name_with_control_characters_stays_on_its_line(predict: Command, folder: Path) -> None:
+    name = "a\n\x1b[31m.png"
+    (folder / name).write_bytes((folder / "1.png").read_bytes())
+    assert predict(name, "2.png").stdout.splitlines()[0].startswith("a\ufffd\ufffd[31m.png: 1")
 
 
 def test_raw_feeds_a_picture_as_it_is_and_says_why_that_is_fragile(

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numnet.data.components import digit_mask
-from numnet.data.ink import along_the_ink, flat_ground, otsu, shaded_ground
+from numnet.data.ink import along_the_ink, flat_ground, grain_of, otsu, shaded_ground
 from numnet.data.opening import decode, name_of, open_image, read_bytes
 from numnet.data.shape import FULL_INK, SIDE, as_bytes, box_of, centred, is_of_size, widened, with_pen_width
 from numnet.errors import ImageError
@@ -24,6 +24,8 @@ from numnet.kernels import BoolArray, ByteArray, FloatArray
 
 # Fainter than this, in levels of 255, is the grain of a camera or the rounding of a JPEG, not ink.
 LEAST_CONTRAST = 8
+# Of a million grains of paper the farthest is 5 standard deviations off; a pencil's stroke is 10 and more.
+LEAST_GRAINS = 8
 # Opaque enough to be seen, and the share of its box that an opaque ground under a drawing fills.
 OPAQUE, GROUND_SHARE = 128, 0.9
 # A drawing on an opaque ground shows at least this spread of levels; one whose colour is even is drawn by its opacity.
@@ -112,7 +114,7 @@ def _naming(name: str) -> Iterator[None]:
     try:
         yield
     except ImageError as error:
-        raise ImageError(f"{' '.join(name.splitlines())}: {error}") from error
+        raise ImageError(f"{name}: {error}") from error
 
 
 def without_alpha(picture: ByteArray) -> tuple[ByteArray, str]:
@@ -144,8 +146,9 @@ def ink_of(picture: ByteArray) -> tuple[FloatArray, bool, str]:
         colours = colours[..., :1]  # grey
     flat = flat_ground(colours)
     ground = shaded_ground(colours) if flat is None else flat
-    levels = np.maximum(along_the_ink(colours - ground), 0)
-    if levels.max() < LEAST_CONTRAST:
+    along = along_the_ink(colours - ground)
+    levels = np.maximum(along, 0)
+    if levels.max() < max(LEAST_CONTRAST, LEAST_GRAINS * grain_of(along)):
         raise ImageError("an empty picture, nothing stands out from its ground, expected a digit: draw one")
     dark = colours[levels > levels.max() / 2].mean() < ground.mean()
     note = "dark ink on light ground: inverted" if dark else "light ink on dark ground"

@@ -22,7 +22,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 REMEDY = "save it as PNG or JPEG"
 
 MOST_BYTES = 2**25  # 32 MiB: a phone's 50-megapixel JPEG has about 15
-MOST_PIXELS = 2**26  # 67 million: that phone's pixels, and 256 MiB where each takes four bytes
+MOST_PIXELS = 2**26  # 67 million: that phone's pixels; decoded they take 0.1 to 1.6 GB, by the kind of the picture
 # The longer side that is worked on: 20 times what the network sees, so that a digit may be small in its picture.
 WORKING_SIDE = 400
 
@@ -41,10 +41,15 @@ _WARNINGS = threading.Lock()  # catch_warnings changes what all threads share
 
 
 def name_of(file: str | os.PathLike[str] | BinaryIO, name: str | None) -> str:
-    """What messages call a file: `name`, or its path, or "the picture"."""
-    if name is not None:
-        return name
-    return os.fspath(file) if isinstance(file, str | os.PathLike) else "the picture"
+    """What messages call a file: `name`, or its path, or "the picture"; on one line, whatever it holds."""
+    if name is None:
+        name = os.fspath(file) if isinstance(file, str | os.PathLike) else "the picture"
+    return printable(name)
+
+
+def printable(name: str) -> str:
+    """A file's name without what would move a terminal's cursor or begin a line."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
 
 
 def read_bytes(file: str | os.PathLike[str] | BinaryIO) -> bytes:
@@ -112,14 +117,18 @@ def _guess(data: bytes) -> str:
 def decode(image: Image.Image) -> ByteArray:
     """An opened picture, upright and its longer side at most WORKING_SIDE, uint8 (H, W, C).
 
-    C is 1 (grey), 3 (red, green, blue) or 4 (with opacity). A 16-bit or float picture is stretched from its darkest
+    C is 1 (grey), 3 (red, green, blue) or 4 (with opacity). A 16-bit picture is stretched from its darkest
     to its brightest; an animation gives its first frame. Raises ImageError where the bytes are damaged.
     """
     try:
-        image.draft(None, (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # a JPEG is decoded small at once, by whole means
-        image.load()
-        turn = TURNS.get(_orientation(image))
-        plain = _reduced(_plain(image))
+        with _WARNINGS, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # damaged EXIF data, say: what can be read of a picture is enough
+            image.draft(None, (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # a JPEG is decoded small at once, by whole means
+            image.load()
+            turn = TURNS.get(_orientation(image))
+            plain = _reduced(_plain(image))
+    except MemoryError:
+        raise
     except Exception as error:  # decoders raise what they like on damaged bytes
         raise _damaged(error) from error
     array = np.asarray(plain if turn is None else plain.transpose(turn))
@@ -135,9 +144,9 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Any mode as L, RGB or RGBA."""
-    if image.mode.startswith(("I", "F")):
-        values = np.asarray(image, np.float64)
+    """Any mode as L, RGB or RGBA; 16 bits are stretched from the darkest to the brightest."""
+    if image.mode.startswith("I"):
+        values = np.asarray(image, np.float32)
         low, high = values.min(), values.max()
         return Image.fromarray(np.rint(255 * (values - low) / max(high - low, 1)).astype(np.uint8))
     if image.has_transparency_data:

@@ -327,3 +327,13 @@ def test_too_many_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, three: 
     monkeypatch.setattr(opening, "MOST_BYTES", 100)
     assert "more than 100 bytes" in refusal(lambda: see(tmp_path / "three.png"))
     assert "more than 100 bytes" in refusal(lambda: see(encoded(three)))
+
+
+@pytest.mark.parametrize("side", [300, 900])
+@pytest.mark.parametrize("grain", [2.5, 8])
+@pytest.mark.parametrize("shade", [0, 40])
+def test_blank_paper_has_grain_and_is_empty(side: int, grain: float, shade: float) -> None:
+    y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
+    paper = 200 - shade * (x * x + y * y)[..., None] + np.random.default_rng(0).normal(0, grain, (side, side, 3))
+    with pytest.raises(ImageError, match="an empty picture"):
+        see(encoded(np.clip(paper, 0, 255).astype(np.uint8), "jpeg"))

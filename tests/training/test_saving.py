@@ -27,6 +27,13 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 RUN = ("--recipe", "strong", "--hidden", "9,8,7", "--batch-size", "50", "--kernels", "textbook", "--quiet")
 
 
+# numnet.train where Ctrl-C is heeded, also if these tests run in the background of a script, which ignores it
+HEEDING = (
+    "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "runpy.run_module('numnet.train', run_name='__main__', alter_sys=True)"
+)
+
+
 @pytest.fixture
 def train(numnet_command: Command, tiny_folder: Path, tmp_path: Path) -> Command:
     def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
@@ -142,7 +149,7 @@ def test_a_signal_that_was_ignored_stays_ignored(
         while "Iteration 100" not in run.stdout.readline():
             pass
         run.send_signal(signal.SIGINT)
-        run.communicate()
+        run.communicate(timeout=60)
     assert run.returncode == 0
     assert read(tmp_path / "m.npz").header.step == 3000
 
@@ -235,7 +242,7 @@ def test_a_full_disk_ends_no_run_but_its_exit_code_says_so(
 def test_a_signal_saves_the_network_so_far(
     tiny_folder: Path, tmp_path: Path, environment: dict[str, str], train: Command, number: int, code: int
 ) -> None:
-    line = [sys.executable, "-m", "numnet.train", "--data", str(tiny_folder), *RUN[:-1]]
+    line = [sys.executable, "-c", HEEDING, "--data", str(tiny_folder), *RUN[:-1]]
     with subprocess.Popen(
         [*line, "--steps", "1000000", "--save", "m.npz"],
         cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -245,7 +252,7 @@ def test_a_signal_saves_the_network_so_far(
             pass
         sent = time.monotonic()
         run.send_signal(number)
-        _, errors = run.communicate()
+        _, errors = run.communicate(timeout=60)
         assert time.monotonic() - sent < 2
     step = read(tmp_path / "m.npz").header.step
     assert run.returncode == code
