@@ -28,11 +28,12 @@ def main(argv: Sequence[str] | None) -> int:
     args = parse(argv)
     import numpy as np
 
+    from numnet.data.datasets import load_dataset
     from numnet.training.checkpoint import load_model
     from numnet.training.metrics import report
 
     networks = [load_model(model, kernels=args.kernels) for model in args.models]
-    dataset = _load_data(args.data)
+    dataset = load_dataset(args.data)
     split: Split = getattr(dataset, args.split)
     with np.errstate(over="ignore", invalid="ignore"):  # `report` says what is wrong; NumPy only which line
         found = report(networks, split)
@@ -58,12 +59,6 @@ def parse(argv: Sequence[str] | None) -> Namespace:
         if not (count.isdecimal() and 1 <= int(count) <= 10_000) or not file.lower().endswith(".png"):
             raise RecipeError(f"--worst {count} {file}: expected how many, 1 to 10,000, and the name of a .png file")
     return args
-
-
-def _load_data(folder: str | None) -> "Dataset":
-    from numnet.data.datasets import load_folder, load_mnist
-
-    return load_folder(folder) if folder is not None else load_mnist()
 
 
 def _as_text(args: Namespace, dataset: "Dataset", found: "Report") -> str:

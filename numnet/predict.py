@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # of the lines that --json prints
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")  # what is taken from a folder; content decides what it is
-SIDE = 28  # of the pictures that networks are trained on
 BAR = 40  # characters of a bar of 100 %
 SHOWN = 168  # pixels of a stage in the picture of --show: 28 at six times their size
 
@@ -49,11 +48,14 @@ class Answer(NamedTuple):
 def main(argv: Sequence[str] | None) -> int:
     """Read every file and print what it is; 2 where one could not be read."""
     args = parse(argv)
+    from numnet.data.shape import SIDE
     from numnet.training.checkpoint import load_model
 
     network = load_model(args.model, kernels="textbook")  # one picture is done before a compiler has started
     if network.inputs != SIDE * SIDE:
-        raise CheckpointError(f"{args.model}: takes {network.inputs} numbers; expected 784, for pictures of 28 x 28")
+        raise CheckpointError(
+            f"{args.model}: takes {network.inputs} numbers; expected {SIDE * SIDE}, for pictures of {SIDE} x {SIDE}"
+        )
     _refuse_to_overwrite(args)
     answers: list[Answer] = []
     refused, alone = 0, len(args.files) == 1 and not Path(args.files[0]).is_dir()

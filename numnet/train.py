@@ -47,7 +47,9 @@ def main(argv: Sequence[str] | None) -> int:
 def _train(args: Namespace, origin: "Origin | None", recipe: Recipe, threads: int, say: Callable[[str], None]) -> int:
     """Load, prepare, train, judge and print."""
     started = time.perf_counter()
-    dataset = _load_data(args.data)
+    from numnet.data.datasets import load_dataset
+
+    dataset = load_dataset(args.data)
     data_seconds = time.perf_counter() - started
     sizes = ", ".join(f"{len(getattr(dataset, name)):,} {name}" for name in ("train", "validation", "test"))
     say(f"{recipe.describe(dataset.inputs, dataset.classes)}, seed {args.seed}")
@@ -253,12 +255,6 @@ def _refuse_unknown(recipe: Recipe, kernels: str) -> None:
     multilayer_perceptron((1, *recipe.hidden, 2), recipe.activation, recipe.dropout)
     check_settings(recipe.optimizer, recipe.learning_rate, recipe.schedule)
     count_steps(recipe.steps, recipe.epochs, recipe.batch_size, images=1)
-
-
-def _load_data(folder: str | None) -> "Dataset":
-    from numnet.data.datasets import load_folder, load_mnist
-
-    return load_folder(folder) if folder is not None else load_mnist()
 
 
 def _prepare_kernels(

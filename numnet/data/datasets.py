@@ -7,10 +7,12 @@ MNIST's first 5,000 training images are the validation split and the other 55,00
 that the tutorial used. Pixels stay uint8 until a batch needs floats.
 """
 
+import hashlib
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 
@@ -83,11 +85,23 @@ class Dataset:
         """D, the numbers in one image."""
         return self.train.inputs
 
+    @cached_property
+    def training_sha256(self) -> str:
+        """SHA-256, in hex, of what a run trains on: the bytes of the training images, then of their labels."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.train.images).data)
+        digest.update(np.ascontiguousarray(self.train.labels).data)
+        return digest.hexdigest()
+
     def with_all_training_images(self) -> "Dataset":
         """The same data set with the validation split trained on as well, at the end of the training images."""
         images = np.concatenate((self.train.images, self.validation.images))
         labels = np.concatenate((self.train.labels, self.validation.labels))
         return replace(self, train=Split(images, labels))
+
+
+def load_dataset(folder: str | os.PathLike[str] | None) -> Dataset:
+    """What a command's --data names: `load_folder` of a folder, `load_mnist` where none was named."""
+    return load_mnist() if folder is None else load_folder(folder)
 
 
 def load_mnist() -> Dataset:

@@ -26,7 +26,6 @@ from typing import Any
 
 import numpy as np
 
-from numnet.data.datasets import Dataset
 from numnet.errors import CheckpointError, DamagedError, NonFiniteError, RecipeError
 from numnet.kernels import FloatArray, load_kernels
 from numnet.nn.network import Network
@@ -103,13 +102,6 @@ class Checkpoint:
             raise CheckpointError(f"an architecture that this version doesn't know: {error}") from error
         network.parameters[:] = self.parameters
         return network
-
-
-def data_sha256(dataset: Dataset) -> str:
-    """SHA-256, in hex, of what a run trains on: the bytes of the training images, then of their labels."""
-    digest = hashlib.sha256(np.ascontiguousarray(dataset.train.images).data)
-    digest.update(np.ascontiguousarray(dataset.train.labels).data)
-    return digest.hexdigest()
 
 
 def snapshot(

@@ -111,18 +111,10 @@ class Recipe:
         """The network that the recipe trains, with its initial weights."""
         from numnet.nn.network import Network
 
-        return Network.mlp(
-            (inputs, *self.hidden, classes),
-            activation=self.activation,
-            dropout=self.dropout,
-            initializer=self.initializer,
-            bias=self.bias,
-            seed=seed,
-            kernels=kernels,
-        )
+        return Network.mlp(**self.architecture((inputs, classes)), seed=seed, kernels=kernels)
 
     def architecture(self, sizes: Sequence[int]) -> dict[str, Any]:
-        """What `network` gives to Network.mlp, as a model file says it; inputs and classes are the ends of `sizes`."""
+        """What `network` gives to Network.mlp, and a model file says; inputs and classes are the ends of `sizes`."""
         return {
             "sizes": [sizes[0], *self.hidden, sizes[-1]],
             "activation": self.activation,

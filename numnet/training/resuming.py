@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from numnet.data.datasets import Dataset
 from numnet.errors import CheckpointError, DamagedError, RecipeError
-from numnet.training.checkpoint import Checkpoint, data_sha256, read
+from numnet.training.checkpoint import Checkpoint, read
 from numnet.training.loop import count_steps
 from numnet.training.recipes import Recipe
 from numnet.training.safe_file import previous_of
@@ -74,7 +74,7 @@ def refuse_other_data(origin: Origin, dataset: Dataset) -> None:
     """Raises CheckpointError unless the data set is the one that the run was trained on, and as long."""
     header, recipe = origin.checkpoint.header, origin.recipe
     data, images = header.data, len(dataset.train)
-    if data.get("sha256") != data_sha256(dataset):
+    if data.get("sha256") != dataset.training_sha256:
         raise CheckpointError(
             f"{origin.file}: its run trains on {data.get('name')}, SHA-256 {str(data.get('sha256'))[:12]}…, "
             f"which {dataset.name} is not; give the folder with --data"

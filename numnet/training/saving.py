@@ -13,7 +13,7 @@ from numnet.data.datasets import Dataset
 from numnet.errors import CheckpointError, RecipeError
 from numnet.nn.network import Network
 from numnet.training.callbacks import Callback, Run
-from numnet.training.checkpoint import Checkpoint, data_sha256, read, snapshot, write
+from numnet.training.checkpoint import Checkpoint, read, snapshot, write
 from numnet.training.recipes import Recipe
 from numnet.training.safe_file import sole_writer
 
@@ -108,7 +108,7 @@ def saver(
     path: Path, every: Interval | None, recipe: Recipe, seed: int, dataset: Dataset, saved_steps: int | None = None
 ) -> Save:
     """What keeps a run of a recipe."""
-    data = {"name": dataset.name, "sha256": data_sha256(dataset)}
+    data = {"name": dataset.name, "sha256": dataset.training_sha256}
 
     def checkpoint(run: Run) -> Checkpoint:
         return snapshot(
