@@ -1,10 +1,11 @@
 """All randomness of a run: a pure function of (seed, purpose, where it is used).
 
-Nothing here has a state. Philox is a cipher that turns a counter into random words (Salmon et al. 2011,
+Nothing here depends on what was drawn before. Philox is a cipher that turns a counter into random words (Salmon et al. 2011,
 "Parallel random numbers: as easy as 1, 2, 3"), so the mask of layer 3 at step 700 is computed from those very
 numbers, not by drawing everything that came before it. A run that is interrupted has no generator to lose.
 """
 
+import threading
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -23,15 +24,21 @@ class Purpose(IntEnum):
     DROPOUT = 2
 
 
-def _philox(seed: int, purpose: Purpose, where: tuple[int, ...], block: int = 0) -> np.random.Philox:
-    """Philox keyed by (seed, purpose), its counter at (block, *where); `where` has up to three numbers."""
+_kept = threading.local()
+
+
+def _place(
+    seed: int, purpose: Purpose, where: tuple[int, ...], block: int = 0
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """Philox's key, (seed, purpose), and its counter, (block, *where); `where` has up to three numbers."""
     counter = (block, *where, *(0,) * (3 - len(where)))
-    return np.random.Philox(key=np.array((seed, purpose), np.uint64), counter=np.array(counter, np.uint64))
+    return np.array((seed, purpose), np.uint64), np.array(counter, np.uint64)
 
 
 def generator(seed: int, purpose: Purpose, *where: int) -> np.random.Generator:
     """NumPy's distributions over the words of (seed, purpose, where); used for initial weights alone."""
-    return np.random.Generator(_philox(seed, purpose, where))
+    key, counter = _place(seed, purpose, where)
+    return np.random.Generator(np.random.Philox(key=key, counter=counter))
 
 
 def permutation(seed: int, epoch: int, size: int) -> npt.NDArray[np.int64]:
@@ -39,8 +46,25 @@ def permutation(seed: int, epoch: int, size: int) -> npt.NDArray[np.int64]:
 
     Each example draws a 64-bit word, and the words are sorted.
     """
-    words = _philox(seed, Purpose.SHUFFLE, (epoch,)).random_raw(size)
-    return np.argsort(words, kind="stable")
+    return np.argsort(_raw_words(size, seed, Purpose.SHUFFLE, (epoch,)), kind="stable")
+
+
+def _raw_words(
+    count: int, seed: int, purpose: Purpose, where: tuple[int, ...], block: int = 0
+) -> npt.NDArray[np.uint64]:
+    """The first `count` words of (seed, purpose, where), from a block on: uint64 (count,).
+
+    A generator is kept for each thread and told where to go on: a new one would ask the system for a seed that it
+    has no use for, which takes as long as a mask.
+    """
+    key, counter = _place(seed, purpose, where, block)
+    if not hasattr(_kept, "philox"):
+        _kept.philox = np.random.Philox(key=key)
+        _kept.state = _kept.philox.state  # with its buffer of words used up
+    _kept.state["state"]["key"], _kept.state["state"]["counter"] = key, counter
+    _kept.philox.state = _kept.state
+    words: npt.NDArray[np.uint64] = _kept.philox.random_raw(count)
+    return words
 
 
 @dataclass(frozen=True)
@@ -67,6 +91,6 @@ class Draw:
         start = self.first_row * columns
         block, skip = divmod(start, WORDS_PER_BLOCK * DRAWS_PER_WORD)
         words = -(-(skip + rows * columns) // DRAWS_PER_WORD)
-        raw = _philox(self.seed, Purpose.DROPOUT, (self.step, layer), block).random_raw(words)
+        raw = _raw_words(words, self.seed, Purpose.DROPOUT, (self.step, layer), block)
         draws = raw.astype("<u8", copy=False).view("<u2")[skip : skip + rows * columns]
         return (draws >= round(drop_rate * 65536)).reshape(rows, columns)
