@@ -1,7 +1,7 @@
 """All randomness of a run: a pure function of (seed, purpose, where it is used).
 
-Nothing here depends on what was drawn before. Philox is a cipher that turns a counter into random words (Salmon et al. 2011,
-"Parallel random numbers: as easy as 1, 2, 3"), so the mask of layer 3 at step 700 is computed from those very
+No draw depends on what was drawn before. Philox is a cipher that turns a counter into random words (Salmon et al.
+2011, "Parallel random numbers: as easy as 1, 2, 3"), so the mask of layer 3 at step 700 is computed from those very
 numbers, not by drawing everything that came before it. A run that is interrupted has no generator to lose.
 """
 
