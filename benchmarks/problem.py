@@ -1,0 +1,104 @@
+"""The work that every rival is given: one network, one order of the images, one optimizer, initial weights in a file.
+
+NumPy alone is imported, so that a rival's process carries nothing of numnet's.
+"""
+
+import gzip
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+MNIST = Path(__file__).parent.parent / "numnet" / "data" / "mnist"
+VALIDATION, TRAINING = 5_000, 55_000  # of the training images the tutorial sets the first ones aside
+BETA1, BETA2 = 0.9, 0.999
+
+
+class Split(NamedTuple):
+    """float32 images (N, 784) of 0..1 and int64 labels (N,)."""
+
+    images: FloatArray
+    labels: IntArray
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A training run.
+
+    sizes : inputs, hidden widths, classes
+    activation : "linear" or "relu", after each hidden layer
+    drop_rate : of dropout before the output layer; what is kept is divided by 1 - drop_rate
+    learning_rates : a step each; the last one holds for all steps beyond
+    epsilon : Adam's, added to the root of v before the bias correction ("epsilon hat", as TensorFlow has it):
+        w -= learning_rate * sqrt(1 - beta2**t) / (1 - beta1**t) * m / (sqrt(v) + epsilon), t = step + 1
+    file : the .npz with w0, b0, w1, … (weights are inputs x outputs) and `order`, int64 (55000,): how the training
+        images are visited, batch after batch; what is left at the end is dropped, and it begins again
+    """
+
+    sizes: tuple[int, ...]
+    activation: str
+    drop_rate: float
+    batch_size: int
+    learning_rates: tuple[float, ...]
+    epsilon: float
+    file: str
+
+    def learning_rate(self, step: int) -> float:
+        """The rate of step 0, 1, 2, …"""
+        return self.learning_rates[min(step, len(self.learning_rates) - 1)]
+
+    def layers(self) -> list[tuple[FloatArray, FloatArray]]:
+        """Initial weights (D, H) and biases (H,) of each dense layer, from the input on."""
+        with np.load(self.file) as file:
+            return [(file[f"w{i}"], file[f"b{i}"]) for i in range(len(self.sizes) - 1)]
+
+    def train_split(self) -> Split:
+        """The training images in the order in which they are visited."""
+        with np.load(self.file) as file:
+            order = file["order"]
+        images, labels = read("train")
+        return Split(images[VALIDATION:][order], labels[VALIDATION:][order])
+
+    @property
+    def batches(self) -> int:
+        """How many whole batches there are in an epoch."""
+        return TRAINING // self.batch_size
+
+    def flops(self) -> int:
+        """Floating-point operations of a step's products: forward, dw, and dx but for the first layer."""
+        products = [d * h for d, h in pairwise(self.sizes)]
+        return 2 * self.batch_size * (3 * sum(products) - products[0])
+
+    def to_json(self) -> str:
+        """One line from which `from_json` makes the same problem."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Problem":
+        """The problem that `to_json` wrote."""
+        fields = json.loads(text)
+        lists = {name: tuple(fields[name]) for name in ("sizes", "learning_rates")}
+        return cls(**(fields | lists))
+
+
+def read(name: str) -> Split:
+    """MNIST's "train" (60,000) or "t10k" (10,000), as bundled."""
+    images = gzip.decompress((MNIST / f"{name}-images-idx3-ubyte.gz").read_bytes())
+    labels = gzip.decompress((MNIST / f"{name}-labels-idx1-ubyte.gz").read_bytes())
+    pixels = np.frombuffer(images, np.uint8, offset=16).reshape(-1, 784)
+    return Split(
+        pixels.astype(np.float32) / np.float32(255), np.frombuffer(labels, np.uint8, offset=8).astype(np.int64)
+    )
+
+
+def accuracy(scores: npt.NDArray[np.floating], labels: Sequence[int] | IntArray) -> float:
+    """The share of rows whose highest score is at the label."""
+    return float(np.mean(np.argmax(scores, axis=1) == labels))

@@ -1,0 +1,66 @@
+"""What a rival is: a network that trains on a problem and predicts. One subclass in each file of rivals/."""
+
+import importlib
+from abc import ABC, abstractmethod
+
+from benchmarks.problem import FloatArray, Problem
+
+# In the order of the report's tables. The name is the file's.
+NAMES = (
+    "numnet_numba",
+    "numnet_textbook",
+    "tensorflow_tutorial",
+    "tensorflow_function",
+    "tensorflow_xla",
+    "tensorflow_loop",
+    "keras_fit",
+    "keras_steps",
+    "keras_jit",
+    "torch_eager",
+    "torch_compiled",
+    "jax_jit",
+    "jax_scan",
+    "scikit_learn",
+)
+
+
+class Unable(Exception):
+    """This rival can't do what the problem asks; the message is the row's reason."""
+
+
+class Rival(ABC):
+    """A framework's way to train.
+
+    A file sets the framework's own thread settings at construction; the process is bound to as many cores, and
+    OMP_NUM_THREADS and its kin are set, before the framework is imported (see worker.py).
+    Raises Unable where a problem can't be done equally.
+    """
+
+    title: str  # the row's name in the report
+    about: str  # how the step is written, in a phrase
+    call_steps: int = 20  # steps asked for in one `train` when timed: what an epoch's loop is cut into
+
+    def __init__(self, problem: Problem, threads: int) -> None:
+        """Set up the network with the problem's weights, and read the training images into memory."""
+        self.problem, self.threads = problem, threads
+
+    @abstractmethod
+    def train(self, first: int, count: int) -> float:
+        """Take steps first .. first + count - 1 and return the loss before the last of them, once all are done.
+
+        Step s takes batch s % problem.batches, at problem.learning_rate(s). Calls come in the order of the steps.
+        """
+
+    @abstractmethod
+    def predict(self, images: FloatArray) -> FloatArray:
+        """Scores, float32 (N, classes), of images, float32 (N, 784): NumPy in, NumPy out. Dropout is off."""
+
+    def first_row(self, step: int) -> int:
+        """Where the batch of a step begins."""
+        return step % self.problem.batches * self.problem.batch_size
+
+
+def load(name: str) -> type[Rival]:
+    """The class `Rival` in rivals/NAME.py; this imports its framework."""
+    rival: type[Rival] = importlib.import_module(f"benchmarks.rivals.{name}").Rival
+    return rival

@@ -1,0 +1,137 @@
+"""A rival's own process: `python -m benchmarks.worker NAME PROBLEM.json --threads T serve|whole|race`.
+
+    serve   answers one JSON line for each that it reads, until there are no more
+    whole   the tutorial's program from start to end: import, read, train, test; one JSON line
+    race    trains until `--target` of the test images are right, looking after each epoch; one JSON line
+
+Cores and thread counts are set here, before the framework is imported. Answers go to stdout alone: whatever a
+framework prints goes to stderr.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def main() -> None:
+    """Parse the arguments, bind the process, and do as told."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name")
+    parser.add_argument("problem", type=Path)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--target", type=float, default=0.98)
+    parser.add_argument("mode", choices=["serve", "whole", "race"])
+    args = parser.parse_args()
+    bind(args.threads)
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    for answer in {"serve": serve, "whole": whole, "race": race}[args.mode](args):
+        answers.write(json.dumps(answer) + "\n")
+
+
+def bind(threads: int) -> None:
+    """Keep this process on as many cores as it has threads, and tell the libraries that read the environment."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    os.environ.update({name: str(threads) for name in COUNTS}, TF_CPP_MIN_LOG_LEVEL="3", KERAS_BACKEND="tensorflow")
+
+
+def build(args: argparse.Namespace) -> tuple[Any, dict[str, float]]:
+    """The rival, ready to train, and the seconds from the process's start to each stage on the way."""
+    stages = {}
+    from benchmarks import rival
+    from benchmarks.problem import Problem
+
+    kind = rival.load(args.name)
+    stages["imported"] = since_start()
+    problem = Problem.from_json(args.problem.read_text())
+    made = kind(problem, args.threads)
+    stages["built"] = since_start()
+    return made, stages
+
+
+def serve(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Answer each line of stdin; the first answer says that the rival is ready, or why it can't be."""
+    from benchmarks.problem import accuracy, read
+    from benchmarks.rival import Unable
+
+    try:
+        rival, _ = build(args)
+    except (Unable, ImportError) as error:
+        yield {"unable": " ".join(str(error).split())}
+        return
+    test = read("t10k")
+    yield {"ready": True}
+    for line in sys.stdin:
+        match json.loads(line):
+            case {"do": "train", "first": first, "count": count}:
+                began = time.perf_counter()
+                loss = rival.train(first, count)
+                yield {"seconds": time.perf_counter() - began, "loss": loss}
+            case {"do": "predict", "rows": rows, "times": times}:
+                yield {"seconds": [_time_prediction(rival, test.images, rows, i) for i in range(times)]}
+            case {"do": "accuracy"}:
+                yield {"accuracy": accuracy(rival.predict(test.images), test.labels)}
+            case {"do": "memory"}:
+                yield {"mib": peak_mebibytes()}
+
+
+def _time_prediction(rival: Any, images: Any, rows: int, turn: int) -> float:
+    """Seconds for `rows` images; each turn takes others."""
+    first = turn * rows % (len(images) - rows + 1)
+    began = time.perf_counter()
+    rival.predict(images[first : first + rows])
+    return time.perf_counter() - began
+
+
+def whole(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Import, read, build, train for `--steps`, test; the seconds from the process's start to each stage's end."""
+    from benchmarks.problem import accuracy, read
+
+    rival, stages = build(args)
+    rival.train(0, 1)
+    stages["first step"] = since_start()
+    for first in range(1, args.steps, rival.call_steps):
+        rival.train(first, min(rival.call_steps, args.steps - first))
+    stages["trained"] = since_start()
+    test = read("t10k")
+    found = accuracy(rival.predict(test.images), test.labels)
+    yield {"stages": stages | {"tested": since_start()}, "accuracy": found, "mib": peak_mebibytes()}
+
+
+def race(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Train epoch by epoch until the target is met, or the schedule is over."""
+    from benchmarks.problem import accuracy, read
+
+    rival, stages = build(args)
+    test = read("t10k")
+    marks = []
+    for first in range(0, len(rival.problem.learning_rates), rival.problem.batches):
+        rival.train(first, min(rival.problem.batches, len(rival.problem.learning_rates) - first))
+        marks.append((since_start(), accuracy(rival.predict(test.images), test.labels)))
+        if marks[-1][1] >= args.target:
+            break
+    yield {"stages": stages, "marks": marks, "met": marks[-1][1] >= args.target, "mib": peak_mebibytes()}
+
+
+def since_start() -> float:
+    """Seconds since this process was started, to 10 ms: the kernel counts in ticks."""
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    return round(time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"), 3)
+
+
+def peak_mebibytes() -> float:
+    """The most memory that this process has had at once."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return round(int(line.split()[1]) / 1024, 1)
+
+
+if __name__ == "__main__":
+    main()
