@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 CORE := .venv-core
+BENCH := .venv-bench
 
 # What reaches the kernels; files, commands and data sets are the same without a compiler.
 PLAIN := tests/kernels tests/nn tests/training tests/test_worked_step.py
@@ -39,8 +40,23 @@ lint: $(VENV)/test ## style and types
 figures: $(VENV)/train ## write every figure of the README anew, in some minutes
 	$(RUN) docs/figures.py
 
+bench-install: $(BENCH)/bench ## the frameworks to compare with, some 3 GB
+
+bench: $(BENCH)/bench ## measure what is lacking, JOB=step,race RIVALS=jax_scan for a part, and write docs/benchmark.md
+	$(BENCH)/bin/python -m benchmarks.run $(if $(JOB),--jobs $(JOB)) $(if $(RIVALS),--rivals $(RIVALS))
+	$(BENCH)/bin/python -m benchmarks.report
+	$(BENCH)/bin/python docs/figures.py benchmark
+
+bench-quick: $(BENCH)/bench ## a look at five rivals, under 8 minutes
+	rm -rf build/quick
+	$(BENCH)/bin/python -m benchmarks.run --quick --results build/quick $(if $(RIVALS),--rivals $(RIVALS))
+	$(BENCH)/bin/python -m benchmarks.report --of build/quick
+
+bench-check: $(BENCH)/bench ## hold this code against the committed results
+	$(BENCH)/bin/python -m benchmarks.check
+
 clean: ## remove everything that a target made
-	rm -rf $(VENV) $(CORE) build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(CORE) $(BENCH) build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A file in the environment says what is installed; it is made anew when the project's description changes.
@@ -57,4 +73,10 @@ $(CORE)/test: setup.cfg pyproject.toml
 	$(CORE)/bin/python -m pip install --quiet --disable-pip-version-check --editable . 'pytest>=8,<10'
 	touch $@
 
-.PHONY: help train test test-compiled test-plain test-core test-quick lint figures clean
+$(BENCH)/bench: benchmarks/requirements.txt setup.cfg
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[cli]'
+	touch $@
+
+.PHONY: help train test test-compiled test-plain test-core test-quick lint figures bench-install bench bench-quick bench-check clean

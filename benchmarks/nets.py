@@ -13,6 +13,7 @@ from numnet.data.datasets import load_mnist
 from numnet.nn.network import Network
 from numnet.randomness import permutation
 from numnet.training.recipes import find_recipe
+from numnet.training.schedules import one_cycle
 
 NETS = ("tutorial", "intended")
 SEED = 0
@@ -34,6 +35,13 @@ def of_size(width: int, batch_size: int, folder: Path) -> Problem:
     sizes = (784, width, width, 10)
     file = _write(folder / f"width-{width}.npz", sizes, "he", 0.0)
     return Problem(sizes, "relu", 0.0, batch_size, (1e-4,), 1e-8, str(file))
+
+
+def for_race(batch_size: int, learning_rate: float, steps: int, folder: Path) -> Problem:
+    """The tutorial's layer sizes with ReLU, trained over one cycle of the learning rate."""
+    sizes = (784, *find_recipe("strong").hidden, 10)
+    rates = tuple(learning_rate * one_cycle(step, steps) for step in range(steps))
+    return Problem(sizes, "relu", 0.0, batch_size, rates, 1e-8, str(_write(folder / "race.npz", sizes, "he", 0.0)))
 
 
 def _write(file: Path, sizes: tuple[int, ...], initializer: str, bias: float) -> Path:

@@ -38,7 +38,7 @@ class Rival(ABC):
 
     title: str  # the row's name in the report
     about: str  # how the step is written, in a phrase
-    call_steps: int = 20  # steps asked for in one `train` when timed: what an epoch's loop is cut into
+    call_steps: int = 20  # at most so many are asked for in one `train`
 
     def __init__(self, problem: Problem, threads: int) -> None:
         """Set up the network with the problem's weights, and read the training images into memory."""

@@ -68,12 +68,12 @@ def serve(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
         yield {"unable": " ".join(str(error).split())}
         return
     test = read("t10k")
-    yield {"ready": True}
+    yield {"ready": True, "title": rival.title, "about": rival.about, "call_steps": rival.call_steps}
     for line in sys.stdin:
         match json.loads(line):
             case {"do": "train", "first": first, "count": count}:
                 began = time.perf_counter()
-                loss = rival.train(first, count)
+                loss = train(rival, first, count)
                 yield {"seconds": time.perf_counter() - began, "loss": loss}
             case {"do": "predict", "rows": rows, "times": times}:
                 yield {"seconds": [_time_prediction(rival, test.images, rows, i) for i in range(times)]}
@@ -81,6 +81,13 @@ def serve(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 yield {"accuracy": accuracy(rival.predict(test.images), test.labels)}
             case {"do": "memory"}:
                 yield {"mib": peak_mebibytes()}
+
+
+def train(rival: Any, first: int, count: int) -> float:
+    """Take so many steps, in calls of the rival's own length; the loss before the last step."""
+    for step in range(first, first + count, rival.call_steps):
+        loss: float = rival.train(step, min(rival.call_steps, first + count - step))
+    return loss
 
 
 def _time_prediction(rival: Any, images: Any, rows: int, turn: int) -> float:
@@ -98,8 +105,7 @@ def whole(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     rival, stages = build(args)
     rival.train(0, 1)
     stages["first step"] = since_start()
-    for first in range(1, args.steps, rival.call_steps):
-        rival.train(first, min(rival.call_steps, args.steps - first))
+    train(rival, 1, args.steps - 1)
     stages["trained"] = since_start()
     test = read("t10k")
     found = accuracy(rival.predict(test.images), test.labels)
@@ -114,7 +120,7 @@ def race(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     test = read("t10k")
     marks = []
     for first in range(0, len(rival.problem.learning_rates), rival.problem.batches):
-        rival.train(first, min(rival.problem.batches, len(rival.problem.learning_rates) - first))
+        train(rival, first, min(rival.problem.batches, len(rival.problem.learning_rates) - first))
         marks.append((since_start(), accuracy(rival.predict(test.images), test.labels)))
         if marks[-1][1] >= args.target:
             break

@@ -96,6 +96,11 @@ def _machine() -> str:
     )
 
 
+def benchmark() -> str:
+    """The summary of the benchmark's committed samples."""
+    return run("-m", "benchmarks.report", "--readme").rstrip()
+
+
 def templates() -> str:
     """A picture of all that the tutorial's network learns: its weight matrices multiplied together, after less before.
 
@@ -227,6 +232,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "own_digit": own_digit,
     "program": program,
     "recipes": recipes,
+    "benchmark": benchmark,
 }
 
 

@@ -13,21 +13,23 @@ from numnet.training.loop import training_step
 class Rival(rival.Rival):
     title = "numnet"
     about = "compiled kernels; pixels gathered and turned to floats in each step"
-    kernels = "numba"
+    kernels, dtype = "numba", "float32"
 
     def __init__(self, problem: Problem, threads: int) -> None:
         super().__init__(problem, threads)
         self._use_threads(threads)
         rates = (0.0,) * (len(problem.sizes) - 3) + (problem.drop_rate,) if len(problem.sizes) > 2 else ()
         self.network = Network.mlp(
-            problem.sizes, activation=problem.activation, dropout=rates, kernels=self.kernels, seed=0
+            problem.sizes, activation=problem.activation, dropout=rates, kernels=self.kernels, dtype=self.dtype
         )
         dense = [layer for layer in self.network.layers if hasattr(layer, "w")]
         for layer, (w, b) in zip(dense, problem.layers(), strict=True):
             layer.w[:], layer.b[:] = w, b
         self.optimizer = Adam(self.network.kernels, self.network.parameters, epsilon=problem.epsilon)
         # the stream shuffles as it goes: the order of its epoch 0 is the one in the problem's file
-        self.stream = BatchStream(load_mnist().train, problem.batch_size, seed=0, kernels=self.network.kernels)
+        self.stream = BatchStream(
+            load_mnist().train, problem.batch_size, seed=0, kernels=self.network.kernels, dtype=self.dtype
+        )
 
     def _use_threads(self, threads: int) -> None:
         from numnet.kernels.threads import set_threads

@@ -1,0 +1,56 @@
+"""Holds this code against the committed results: `python -m benchmarks.check`, exit 1 where it became slower.
+
+Absolute times say nothing on another day, so numnet is measured beside its own textbook kernels, and the ratio of the
+two is compared with the ratio that the results have.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import nets
+from benchmarks.figures import Figure, ratio
+from benchmarks.jobs import JOBS
+from benchmarks.plan import Plan
+from benchmarks.report.rows import NUMNET, TEXTBOOK, Results
+from benchmarks.samples import RESULTS, Store
+
+ROUNDS = 7
+MARGIN = 0.10  # of the ratio: what two quiet runs of the same code have differed by
+CASES = {
+    **{f"step of {net}": ("step", "", {"net": net, "threads": 2}) for net in nets.NETS},
+    "one image": ("predict", "p50", {}),
+}
+
+
+def main() -> int:
+    """Measure, compare, print a line for each figure; the exit code."""
+    committed = Results(Store(RESULTS))
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "results")
+        for job in ("equal", "step", "predict"):
+            JOBS[job](Plan(store, (NUMNET, TEXTBOOK), ROUNDS, Path(folder)))
+        now = Results(store)
+        verdicts = [_compare(name, _gain(committed, name), _gain(now, name)) for name in CASES]
+    return 0 if all(verdicts) else 1
+
+
+def _gain(results: Results, name: str) -> Figure:
+    """How many times faster than its textbook kernels numnet is."""
+    job, part, case = CASES[name]
+    samples = results.samples(job, part, **case)
+    return ratio(samples[TEXTBOOK], samples[NUMNET])
+
+
+def _compare(name: str, before: Figure, now: Figure) -> bool:
+    """Whether all that is now is within the margin of what was; an interval that reaches it is given the doubt."""
+    held = now.high >= before.median * (1 - MARGIN)
+    print(
+        f"{name}: {now.median:.2f} times its textbook kernels ({now.low:.2f} to {now.high:.2f}); "
+        f"committed {before.median:.2f}: {'held' if held else 'SLOWER'}"
+    )
+    return held
+
+
+if __name__ == "__main__":
+    sys.exit(main())

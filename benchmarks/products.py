@@ -1,0 +1,151 @@
+"""The three products of a dense layer, numnet's beside OpenBLAS's: `python -m benchmarks.products --threads T`.
+
+Prints a JSON object for each product: kind, shape [M, K, N] of out (M, N) = a (M, K) @ b (K, N), threads, flops, and
+the seconds of one product, sample by sample, numnet's and OpenBLAS's in turn. Both are checked before they are timed.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from functools import cache
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from benchmarks.peaks import clock
+from benchmarks.problem import FloatArray, read
+from numnet.kernels.matmul import matmul, matmul_at, matmul_bt
+from numnet.kernels.threads import set_threads
+
+SIZES, BATCH = (784, 512, 256, 128, 10), 128  # the tutorial's
+LAYERS = list(pairwise(SIZES))
+STEP = (
+    [("forward", (BATCH, d, h)) for d, h in LAYERS]
+    + [("dw", (d, BATCH, h)) for d, h in LAYERS]
+    + [("dx", (BATCH, h, d)) for d, h in LAYERS[1:]]  # nobody asks for the gradient of the pixels
+)
+ODD = [(kind, shape) for shape in [(33, 129, 65), (127, 255, 63)] for kind in ("forward", "dw", "dx")]
+FEW = [("forward", (1, 784, 512)), ("dx", (1, 784, 512)), ("forward", (100, 1000, 10)), ("forward", (128, 784, 1000))]
+SQUARES = [("forward", (size, size, size)) for size in (64, 128, 256, 512, 1024, 2048)]
+PIXELS = [("pixels forward", (BATCH, 784, 512)), ("pixels dw", (784, BATCH, 512))]
+ROWS = STEP + ODD + FEW + SQUARES + PIXELS
+
+EPS = float(np.finfo(np.float32).eps)
+SAMPLES = 15
+LONG_ENOUGH = 0.001  # seconds of a sample: many ticks of the clock, and too few for a neighbour to come and go
+PAUSE = 0.05  # OpenBLAS's threads look for work for some 30 ms after a product, on the cores that numnet would have
+
+Shape = tuple[int, int, int]
+
+
+class Product(NamedTuple):
+    """float32 a (M, K), b (K, N), out (M, N); the factor that a layer uses transposed is a view of what it keeps."""
+
+    kind: str
+    a: FloatArray
+    b: FloatArray
+    out: FloatArray
+
+    @property
+    def flops(self) -> int:
+        """Multiplications and additions, those with zero included."""
+        return 2 * self.a.size * self.b.shape[1]
+
+
+def make(kind: str, shape: Shape) -> Product:
+    """A product of random numbers; of 128 real images where the kind is of pixels.
+
+    forward : y = x @ w    dw : x.T @ dy    dx : dy @ w.T
+    """
+    rows, depth, columns = shape
+    draw = np.random.default_rng(0).standard_normal
+    a = draw((depth, rows), np.float32).T if kind == "dw" else draw((rows, depth), np.float32)
+    b = draw((columns, depth), np.float32).T if kind == "dx" else draw((depth, columns), np.float32)
+    if kind.startswith("pixels"):
+        a = _pixels() if kind == "pixels forward" else _pixels().T
+    return Product(kind, a, b, np.empty((rows, columns), np.float32))
+
+
+@cache
+def _pixels() -> FloatArray:
+    """The first images of the test set, float32 (BATCH, 784): 0.19 of the pixels are not zero."""
+    return np.ascontiguousarray(read("t10k").images[:BATCH])
+
+
+def numnet(product: Product) -> Callable[[], None]:
+    """A call that has numnet fill `out`; a layer's forward product adds the bias, here zeros."""
+    a, b, out = product.a, product.b, product.out
+    if product.kind.endswith("forward"):
+        bias = np.zeros(b.shape[1], np.float32)
+        return lambda: matmul(a, b, bias, out)
+    if product.kind.endswith("dw"):
+        turned = a.T
+        return lambda: matmul_at(turned, b, out)
+    turned = b.T
+    return lambda: matmul_bt(a, turned, out)
+
+
+def openblas(product: Product) -> Callable[[], Any]:
+    """The same by NumPy, which hands views like these to OpenBLAS as they are."""
+    return lambda: np.matmul(product.a, product.b, out=product.out)
+
+
+def verify(product: Product, call: Callable[[], Any], name: str) -> None:
+    """Raise ArithmeticError unless the call's sums are as close to float64's as float32 can promise.
+
+    A sum of K products is off by at most K * eps * sum |a * b|, whatever the order; 4 leaves room for where it starts.
+    Source: Higham 2002, "Accuracy and Stability of Numerical Algorithms", section 3.1.
+    """
+    a, b, out = product.a.astype(float), product.b.astype(float), product.out
+    out.fill(np.nan)
+    call()
+    bound = 4 * a.shape[1] * EPS * (abs(a) @ abs(b))
+    if not (abs(out - a @ b) <= bound).all():
+        raise ArithmeticError(f"{name}: {product.kind} {(*a.shape, b.shape[1])} is not the product")
+
+
+def time_pair(kind: str, shape: Shape, threads: int, samples: int = SAMPLES) -> dict[str, Any]:
+    """Seconds a product takes, sample by sample, on so many threads: numnet, OpenBLAS, numnet, OpenBLAS, …"""
+    product = make(kind, shape)
+    calls = {"numnet": numnet(product), "openblas": openblas(product)}
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    set_threads(threads)
+    with threadpool_limits(threads, "blas"):
+        for name, call in calls.items():
+            verify(product, call, name)
+        for _ in range(samples):
+            time.sleep(PAUSE if threads > 1 else 0)
+            for name, call in calls.items():
+                seconds[name].append(sample(call, threads))
+    return {"kind": kind, "shape": list(shape), "threads": threads, **seconds, "flops": product.flops}
+
+
+def sample(call: Callable[[], Any], threads: int, long_enough: float = LONG_ENOUGH) -> float:
+    """Seconds a call takes: once to warm up, then as often as it takes for the time to be long enough."""
+    call()
+    now, times = clock(threads), 1
+    while True:
+        began = now()
+        for _ in range(times):
+            call()
+        took = now() - began
+        if took >= long_enough:
+            return took / times
+        times = 1 + int(times * min(10, 1.2 * long_enough / max(took, 1e-9)))
+
+
+def main() -> None:
+    """Print a line for each product."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--samples", type=int, default=SAMPLES)
+    args = parser.parse_args()
+    for kind, shape in ROWS:
+        print(json.dumps(time_pair(kind, shape, args.threads, args.samples)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The report, assembled from the samples alone: pages, plots, the README's summary."""

@@ -1,0 +1,105 @@
+"""Write docs/benchmark.md, docs/ladder.md and their plots from the samples: `python -m benchmarks.report`.
+
+With `--readme` the README's summary goes to stdout instead; docs/figures.py puts it in its place. With `--of FOLDER`
+the page of other samples does.
+"""
+
+import argparse
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from benchmarks.report import goals, ladder, products, sections
+from benchmarks.report.markdown import prose, section
+from benchmarks.report.readme import summary
+from benchmarks.report.rows import Results
+from benchmarks.samples import RESULTS, ROOT, Store, describe_machine
+
+PACKAGES = ("numnet", "numpy", "numba", "llvmlite", "tensorflow-cpu", "keras", "torch", "jax", "scikit-learn")
+
+
+def main() -> int:
+    """Write the pages; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--readme", action="store_true", help="print the README's summary and write nothing")
+    parser.add_argument("--of", type=Path, default=RESULTS, help="the folder with the samples")
+    args = parser.parse_args()
+    results = Results(Store(args.of))
+    if args.readme or args.of != RESULTS:
+        print(summary(results) if args.readme else page(results))
+        return 0
+    from benchmarks.report.plots import draw_all
+
+    draw_all(results)
+    docs = ROOT / "docs"
+    (docs / "benchmark.md").write_text(page(results))
+    (docs / "ladder.md").write_text(ladder.page(results))
+    print("written: docs/benchmark.md, docs/ladder.md and their plots")
+    return 0
+
+
+def page(results: Results) -> str:
+    """The text of docs/benchmark.md."""
+    parts = [make(results) for job, make in SECTIONS if results.store.of(job)]
+    return "\n\n".join([head(results), *parts, HOW]) + "\n"
+
+
+# The job that a section is about, and what writes it.
+SECTIONS = (
+    ("step", sections.steps),
+    ("process", sections.processes),
+    ("race", sections.race),
+    ("predict", sections.predictions),
+    ("neighbour", sections.neighbours),
+    ("batch", sections.sweeps),
+    ("products", products.section),
+    ("products", goals.section),
+    ("install", sections.installs),
+    ("equal", sections.equal_work),
+)
+
+
+def head(results: Results) -> str:
+    """What this page is, of what machine, versions and code."""
+    commits = ", ".join(sorted({s.commit for s in results.store.samples}))
+    return section(
+        "# numnet beside the frameworks",
+        prose("""Written by `make bench` from the samples in [benchmarks/results](../benchmarks/results); nothing here
+            was typed in. numnet's losses are in bold."""),
+        prose(f"""Measured on {describe_machine()}. The machine is rented and shared: a neighbour on the other half of a
+            core can halve its speed at any time, so absolute times drift and ratios within a round hold. Commits
+            {commits}. Versions: {_versions()}."""),
+    )
+
+
+def _versions() -> str:
+    found = []
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            found.append(f"{package} not here")
+    return ", ".join(found)
+
+
+HOW = """## How it was measured, and how to repeat it
+
+- Each rival is one file in [benchmarks/rivals](../benchmarks/rivals), written as its own community advises, in a
+  process of its own, bound to as many cores as it has threads. Nobody is timed whose work was not found equal.
+- All rivals of a case are ready in memory at once, warmed up, and take turns: round after round, 0.4 seconds each.
+- Before and after each block a fixed product is timed on each core. Where it takes 15 % more than the least that it is
+  known to take, somebody else is at work: the block is done again, up to four times, and else marked.
+- Figures are medians over undisturbed rounds; ratios are taken within a round, and their 95 % intervals come from a
+  bootstrap over rounds. Every sample is kept as a line of JSON with its commit and machine.
+
+```sh
+make bench-install                                  # .venv-bench, with every rival, some 3 GB
+make bench                                          # everything that is lacking, then this page
+make bench JOB=step RIVALS=numnet_numba,jax_scan    # a part
+make bench-quick                                    # a look at a change, under 8 minutes, writes no page
+make bench-check                                    # holds this code against the committed results
+```"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""The report's plots, in colours that are told apart without telling red from green."""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+from benchmarks.figures import median
+from benchmarks.report.rows import NUMNET, TEXTBOOK, Results
+from benchmarks.rival import NAMES
+
+PICTURES = Path(__file__).parent.parent.parent / "docs" / "pictures"
+OURS, PLAIN, THEIRS = "#d95f02", "#f2b27c", "#7a9cc6"
+LINES = ("#d95f02", "#b8860b", "#2166ac", "#6a3d9a", "#444444")
+MARKS = "osD^v"
+plt.rcParams.update({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "numnet"})
+
+
+def draw_all(results: Results) -> None:
+    """Write every plot that there are samples for."""
+    PICTURES.mkdir(exist_ok=True)
+    draw_steps(results)
+    for job in ("batch", "width"):
+        draw_sweep(results, job)
+    draw_race(results)
+
+
+def draw_steps(results: Results) -> None:
+    """Bars of milliseconds a step on two threads, both nets side by side, with their intervals."""
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
+    for axis, net in zip(axes, ("tutorial", "intended"), strict=True):
+        found = results.medians("step", net=net, threads=2)
+        floor = found.pop("roofline").median
+        names = list(found)[::-1]
+        spread = [[found[n].median - found[n].low for n in names], [found[n].high - found[n].median for n in names]]
+        axis.barh(
+            [results.title(n) for n in names], [found[n].median for n in names],
+            xerr=spread, color=[_colour(n) for n in names], error_kw={"lw": 0.8},
+        )  # fmt: skip
+        axis.axvline(floor, color="#444444", ls="--", lw=1)
+        axis.text(floor, len(names) - 0.3, " dense products at peak", fontsize=8, color="#444444")
+        axis.set(title=f"{net}: ms a step, 2 threads", xlim=(0, None))
+    _save(figure, "benchmark-step.png")
+
+
+def draw_sweep(results: Results, job: str) -> None:
+    """Images a second over batch size or width, both axes logarithmic."""
+    figure, axis = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    found = results.store.of(job)
+    for name, colour, mark in zip([n for n in NAMES if n in {s.rival for s in found}], LINES, MARKS, strict=False):
+        mine = {size: [s for s in found if s.rival == name and s.case[job] == size] for size in _sizes(results, job)}
+        course = {
+            size: (size if job == "batch" else 128) * 1e3 / median(samples).median
+            for size, samples in mine.items()
+            if samples
+        }
+        axis.plot(list(course), list(course.values()), marker=mark, color=colour, label=results.title(name))
+    axis.set(xscale="log", yscale="log", xlabel=job, ylabel="images a second")
+    axis.set_xticks(_sizes(results, job), [str(size) for size in _sizes(results, job)])
+    axis.minorticks_off()
+    axis.legend(frameon=False)
+    axis.grid(alpha=0.3)
+    _save(figure, f"benchmark-{job}.png")
+
+
+def draw_race(results: Results) -> None:
+    """Accuracy over seconds from the process's start, a line for each rival's median run."""
+    figure, axis = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    runs = {}
+    for sample in results.store.of("race"):
+        runs.setdefault(sample.rival, []).append(sample.value)
+    for name, each in runs.items():
+        middle = sorted(each, key=lambda run: run["marks"][-1][0])[len(each) // 2]
+        seconds, accuracies = zip(*middle["marks"], strict=True)
+        axis.plot(seconds, accuracies, marker="o", color=_colour(name), lw=2 if name == NUMNET else 1)
+        axis.annotate(
+            results.title(name), (seconds[-1], accuracies[-1]), (4, -3), textcoords="offset points", fontsize=7
+        )
+    axis.axhline(0.98, color="#444444", ls="--", lw=1)
+    axis.set(xlabel="seconds from the start of the process", ylabel="accuracy on the test images", xlim=(0, None))
+    axis.margins(x=0.25)
+    _save(figure, "benchmark-race.png")
+
+
+def _sizes(results: Results, job: str) -> list[int]:
+    return sorted({s.case[job] for s in results.store.of(job)})
+
+
+def _colour(name: str) -> str:
+    return {NUMNET: OURS, TEXTBOOK: PLAIN}.get(name, THEIRS)
+
+
+def _save(figure: plt.Figure, name: str) -> None:
+    figure.savefig(PICTURES / name, dpi=130, metadata={"Software": None})
+    plt.close(figure)

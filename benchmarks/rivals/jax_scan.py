@@ -1,0 +1,40 @@
+"""JAX with the loop over the steps inside of one jitted call: `lax.scan`, its state donated."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.problem import Problem
+from benchmarks.rivals import jax_jit
+
+
+class Rival(jax_jit.Rival):
+    title = "JAX, lax.scan over many steps"
+    about = "one jitted call for 143 steps, the state donated"
+    call_steps = 143
+
+    def __init__(self, problem: Problem, threads: int) -> None:
+        super().__init__(problem, threads)
+        self.steps = jax.jit(functools.partial(take_steps, problem, self.call_steps), donate_argnums=0)
+
+    def train(self, first: int, count: int) -> float:
+        """A scan's length is compiled in: what doesn't fill one is taken step by step."""
+        scans, rest = divmod(count, self.call_steps)
+        for i in range(scans):
+            self.state, loss = self.steps(self.state, self.data, np.int32(first + i * self.call_steps))
+        if rest > 0:
+            return super().train(first + count - rest, rest)
+        jax.block_until_ready(self.state)
+        return float(loss)
+
+
+def take_steps(
+    problem: Problem, count: int, state: jax_jit.State, data: jax_jit.Data, first: jax.Array
+) -> tuple[jax_jit.State, jax.Array]:
+    """The state after `count` steps, and the loss before the last of them."""
+    state, losses = jax.lax.scan(
+        lambda state, step: jax_jit.take_step(problem, state, data, step), state, first + jnp.arange(count)
+    )
+    return state, losses[-1]

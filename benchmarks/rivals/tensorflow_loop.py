@@ -1,0 +1,27 @@
+"""TensorFlow 2 with the loop over the steps inside of one `tf.function`, compiled by XLA."""
+
+import tensorflow as tf
+
+from benchmarks.problem import Problem
+from benchmarks.rivals import tensorflow_xla
+
+
+class Rival(tensorflow_xla.Rival):
+    title = "TensorFlow, one XLA call for many steps"
+    about = "jit_compile=True round the loop: Python is left once for 143 steps"
+    call_steps = 143
+
+    def __init__(self, problem: Problem, threads: int) -> None:
+        super().__init__(problem, threads)
+        # the number of steps is a tensor as well, so that one compilation serves them all
+        scalar = tf.TensorSpec((), tf.int32)
+        self.steps = tf.function(self._take_steps, [scalar, scalar], jit_compile=True)
+
+    def _take_steps(self, first: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+        loss = tf.zeros(())
+        for step in tf.range(first, first + count):
+            loss = self._take_step(step)
+        return loss
+
+    def train(self, first: int, count: int) -> float:
+        return float(self.steps(first, count))

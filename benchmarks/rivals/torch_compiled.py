@@ -1,0 +1,21 @@
+"""PyTorch with network and loss, forward and backward, compiled by `torch.compile`; Adam is the fused kernel."""
+
+import os
+import shutil
+
+import torch
+
+from benchmarks.problem import Problem
+from benchmarks.rival import Unable
+from benchmarks.rivals import torch_eager
+
+
+class Rival(torch_eager.Rival):
+    title = "PyTorch, torch.compile"
+    about = "network and loss compiled; fused Adam; predictions are the eager ones"
+
+    def __init__(self, problem: Problem, threads: int) -> None:
+        if shutil.which(os.environ.get("CXX", "g++")) is None:
+            raise Unable("torch.compile needs a C++ compiler")
+        super().__init__(problem, threads)
+        self._loss = torch.compile(self._loss)

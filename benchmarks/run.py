@@ -1,0 +1,63 @@
+"""Run the suite, or a part of it: `python -m benchmarks.run [--jobs step,race] [--rivals numnet_numba,jax_scan]`.
+
+Samples that this code has already taken on this machine are not taken again, so that a run can stop and go on.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.jobs import JOBS
+from benchmarks.plan import Plan
+from benchmarks.rival import NAMES
+from benchmarks.samples import RESULTS, ROOT, Store
+
+ROUNDS = 7  # enough for an interval, few enough for all jobs to end within an hour and a half
+QUICK_ROUNDS = 3
+QUICK = {
+    "jobs": ["equal", "step", "predict"],
+    "rivals": ["numnet_numba", "numnet_textbook", "tensorflow_tutorial", "tensorflow_loop", "jax_scan"],
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the arguments and run the jobs in their order; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=_names(JOBS), default=None, help=f"of {', '.join(JOBS)}")
+    parser.add_argument("--rivals", type=_names(NAMES), default=None, help=f"of {', '.join(NAMES)}")
+    parser.add_argument("--rounds", type=int, default=None, help=f"how often each case is measured, default {ROUNDS}")
+    parser.add_argument("--quick", action="store_true", help="a few jobs and rivals, three rounds, under 8 minutes")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the folder for the samples")
+    args = parser.parse_args(arguments)
+    jobs = args.jobs or (QUICK["jobs"] if args.quick else list(JOBS))
+    rivals = args.rivals or (QUICK["rivals"] if args.quick else NAMES)
+    if (cores := len(os.sched_getaffinity(0))) < 2:
+        print(f"the suite compares one thread with two, and this machine gives it {cores} core", file=sys.stderr)
+        return 2
+    rounds = args.rounds or (QUICK_ROUNDS if args.quick else ROUNDS)
+    plan = Plan(Store(args.results), rivals, rounds, ROOT / "build" / "bench")
+    for job in JOBS:
+        if job in jobs or job == "equal":  # nobody is timed whose work was not found equal
+            began = time.perf_counter()
+            JOBS[job](plan)
+            print(f"{job}: done in {(time.perf_counter() - began) / 60:.1f} minutes", flush=True)
+    return 0
+
+
+def _names(known: Sequence[str] | dict[str, object]):
+    """A parser of names with commas between."""
+
+    def parse(text: str) -> list[str]:
+        names = text.split(",")
+        if unknown := [name for name in names if name not in known]:
+            raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; expected of {', '.join(known)}")
+        return names
+
+    return parse
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""A rival at work in a process of its own, asked and answered in lines of JSON."""
+
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.problem import Problem
+from benchmarks.rival import Unable
+from benchmarks.samples import ROOT
+
+
+class Session:
+    """A rival that has its problem and waits.
+
+    Raises Unable, with the reason, where it can't do the problem or can't be run here.
+    """
+
+    def __init__(self, name: str, problem: Problem, threads: int) -> None:
+        self.name, self.next_step = name, 0
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed in `close`
+        command = worker(name, problem, threads, "serve")
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, text=True, cwd=ROOT
+        )
+        try:
+            self.facts = self._answer()  # the rival's title, what it is about, and how many steps it takes in a call
+            if reason := self.facts.get("unable"):
+                raise Unable(reason)
+        except Unable:
+            self.close()
+            raise
+
+    def train(self, count: int) -> tuple[float, float]:
+        """Seconds for the next `count` steps, and the loss before the last of them."""
+        found = self._ask(do="train", first=self.next_step, count=count)
+        self.next_step += count
+        return found["seconds"], found["loss"]
+
+    def predict(self, rows: int, times: int) -> list[float]:
+        """Seconds of each of so many predictions of so many images."""
+        seconds: list[float] = self._ask(do="predict", rows=rows, times=times)["seconds"]
+        return seconds
+
+    def accuracy(self) -> float:
+        """On the test images."""
+        return float(self._ask(do="accuracy")["accuracy"])
+
+    def close(self) -> None:
+        """Let the process end."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+        self._said.close()
+
+    def _ask(self, **question: Any) -> dict[str, Any]:
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line:
+            raise Unable(f"its process ended: {self._last_words()}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _last_words(self) -> str:
+        self._process.wait()
+        self._said.seek(0)
+        lines = [line for line in self._said.read().splitlines() if line.strip()]
+        return lines[-1].strip() if lines else f"exit {self._process.returncode}, without a word"
+
+
+def worker(name: str, problem: Problem, threads: int, mode: str, *flags: str) -> list[str]:
+    """The command that starts a rival's process."""
+    text = problem.to_json()
+    file = Path(problem.file).with_suffix(f".{hashlib.sha256(text.encode()).hexdigest()[:8]}.json")
+    file.write_text(text)
+    return [
+        sys.executable, "-m", "benchmarks.worker", name, str(file), "--threads", str(threads), mode, *flags,
+    ]  # fmt: skip
+
+
+@contextmanager
+def sessions(names: Sequence[str], problem: Problem, threads: int) -> Iterator[tuple[list[Session], dict[str, str]]]:
+    """All rivals that can do a problem, ready at once, and for the others the reason."""
+    reasons = {}
+    with ExitStack() as stack:
+        ready = []
+        for name in names:
+            try:
+                ready.append(Session(name, problem, threads))
+                stack.callback(ready[-1].close)
+            except Unable as unable:
+                reasons[name] = str(unable)
+        yield ready, reasons
