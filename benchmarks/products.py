@@ -1,7 +1,7 @@
 """The three products of a dense layer, numnet's beside OpenBLAS's: `python -m benchmarks.products --threads T`.
 
 Prints a JSON object for each product: kind, shape [M, K, N] of out (M, N) = a (M, K) @ b (K, N), threads, flops, and
-the seconds of one product, sample by sample, numnet's and OpenBLAS's in turn. Both are checked before they are timed.
+the seconds of one product by `peaks.clock`, sample by sample, numnet's and OpenBLAS's in turn. Both are checked first.
 """
 
 import argparse

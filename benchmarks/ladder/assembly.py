@@ -18,7 +18,7 @@ MOVE = re.compile(r"v?(mov[au]ps|movss|broadcastss|movs?d|movq)\b")
 def hot_loop(function: Any, mark: str = "") -> dict[str, int]:
     """Counts of the innermost loop that keeps the most sums, among those in which there is an instruction `mark`.
 
-    sums : registers that multiplications and additions write to
+    sums : registers that carry a value from one time round to the next
     packed, scalar : multiplications and additions of vectors, and of single numbers; a multiply-add is one
     fused : how many of them are multiply-adds
     bits : of the widest vector
@@ -52,7 +52,7 @@ def _count(loop: list[str]) -> dict[str, int]:
     floats = arithmetic + [line for line in loop if MOVE.match(line) and "mm" in line]
     stores = [line for line in floats if line.endswith(")")]
     return {
-        "sums": len({line.rpartition(",")[2] for line in arithmetic}),
+        "sums": len(_carried(loop)),
         "packed": len(packed),
         "scalar": len(arithmetic) - len(packed),
         "fused": sum(bool(MULTIPLY_ADD.match(line)) for line in arithmetic),
@@ -61,3 +61,16 @@ def _count(loop: list[str]) -> dict[str, int]:
         "stores": len(stores),
         "instructions": len(loop) + 1,
     }
+
+
+def _carried(loop: list[str]) -> set[str]:
+    """Numbers of the vector registers that are read before they are written in the loop, and written in it."""
+    early, written = set[str](), set[str]()
+    for line in loop:
+        read = re.findall(r"%[xyz]mm(\d+)", line)
+        target = read[-1:] if not line.endswith(")") else []
+        if target and not MULTIPLY_ADD.match(line):  # which alone reads what it writes
+            read = read[:-1]
+        early |= set(read) - written
+        written |= set(target)
+    return early & written

@@ -1,4 +1,4 @@
-"""The goals that numnet set itself for its kernels, with this suite's figures: met or missed, and what bounds a miss."""
+"""The goals that numnet set itself for its kernels with this suite's figures: met or missed, and what bounds a miss."""
 
 import statistics
 from collections.abc import Callable

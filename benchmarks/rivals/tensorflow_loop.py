@@ -18,9 +18,11 @@ class Rival(tensorflow_xla.Rival):
         self.steps = tf.function(self._take_steps, [scalar, scalar], jit_compile=True)
 
     def _take_steps(self, first: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-        loss = tf.zeros(())
-        for step in tf.range(first, first + count):
+        # AutoGraph makes a loop in the graph of this `while`; XLA has to know the ends of a tf.range when it compiles
+        step, loss = first, tf.zeros(())
+        while step < first + count:
             loss = self._take_step(step)
+            step += 1
         return loss
 
     def train(self, first: int, count: int) -> float:

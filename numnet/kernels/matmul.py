@@ -29,7 +29,7 @@ import numpy.typing as npt
 from numnet.kernels import FloatArray
 from numnet.kernels.jit import inner, serial
 from numnet.kernels.threads import deal, exclusive, threads
-from numnet.kernels.vector import FLAT_TILE, LANES, TILE, at, flat_tile, list_nonzeros, move, tile, transpose
+from numnet.kernels.vector import FLAT_TILE, LANES, TILE, at, copy, flat_tile, list_nonzeros, move, tile, transpose
 
 HEIGHT, WIDTH = TILE[0], TILE[1] * LANES
 FLAT_WIDTH = FLAT_TILE * LANES
@@ -210,9 +210,13 @@ def _pack(b: Block, count: int, columns: int, width: int, panels: FloatArray) ->
     spills = width % LANES != 0
     for first in range(0, count, LANES):
         for left in range(0, columns, width):
+            whole = left + width <= columns and not spills
             for k in range(first, min(first + LANES, count)):
                 source, target = b.corner + k * b.row + left, left * count + k * width
-                if not (spills and k == count - 1):
+                if whole:
+                    for j in range(0, width, LANES):
+                        copy(at(b.numbers, source + j), at(panels, target + j))
+                elif not (spills and k == count - 1):
                     for j in range(0, width, LANES):
                         move(at(b.numbers, source + j), columns - left - j, at(panels, target + j))
                 else:

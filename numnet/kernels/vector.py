@@ -104,7 +104,7 @@ def _multiply(
     builder: Builder, sums: Sums, height: int, vectors: int,
     a: Value, a_row: Value, a_step: Value, b: Value, b_row: Value, count: Value,
 ) -> None:  # fmt: skip
-    down = [builder.mul(a_row, LONG(i)) for i in range(height)]  # outside of the loop, where they stay in registers
+    down = [_settled(builder, builder.mul(a_row, LONG(i))) for i in range(height)]
     left, below = cgutils.alloca_once_value(builder, a), cgutils.alloca_once_value(builder, b)
     with cgutils.for_range(builder, count):
         column, line = builder.load(left), builder.load(below)
@@ -115,6 +115,15 @@ def _multiply(
                 builder.store(_fma(builder, factor, row[j], builder.load(sums[i, j])), sums[i, j])
         builder.store(_further(builder, column, a_step), left)
         builder.store(_further(builder, line, b_row), below)
+
+
+def _settled(builder: Builder, number: Value) -> Value:
+    """The same number, worked out here and kept in a register.
+
+    LLVM sees through a multiplication, and makes of six row offsets a chain of additions in each turn of the loop,
+    which takes longer than the turn's multiply-adds; through an empty piece of assembly it does not see.
+    """
+    return builder.asm(ir.FunctionType(LONG, [LONG]), "", "=r,0", [number], False)
 
 
 def _flat_tile(start: Any, a: Any, b: Any, b_row: int, out: Any, columns: int, places: Any, count: int) -> None:
@@ -180,6 +189,16 @@ def move(builder: Builder, source: Value, columns: Value, out: Value) -> None:
     """Copy a vector; zeros from `columns` on, where memory is somebody else's."""
     number = _load_row(builder, _pointer(builder, source, LONG(0)), columns, 0, ragged=True)
     builder.store(number, _pointer(builder, out, LONG(0)), align=4)
+
+
+def _copy(source: Any, out: Any) -> None:
+    out[:LANES] = source[:LANES]
+
+
+@_doubled_by(_copy)
+def copy(builder: Builder, source: Value, out: Value) -> None:
+    """Copy a whole vector, without a mask."""
+    builder.store(_load(builder, source, LONG(0)), _pointer(builder, out, LONG(0)), align=4)
 
 
 def _transpose(a: Any, a_row: int, out: Any, out_row: int) -> None:

@@ -1,0 +1,104 @@
+"""docs/ladder.md: the same products from three loops in Python to numnet's kernel, a rung at a time."""
+
+import statistics
+from collections import defaultdict
+from typing import Any
+
+from benchmarks.report.markdown import number, prose, section, table
+from benchmarks.report.products import KINDS
+from benchmarks.report.rows import Results
+
+Line = dict[str, Any]
+Key = tuple[str, str, int]  # kind, shape, threads
+
+
+def page(results: Results) -> str:
+    """The text of the page; empty where the ladder was not climbed."""
+    lines = [line for sample in results.store.of("ladder") for line in sample.value]
+    if not lines:
+        return ""
+    by_key = _grouped(lines)
+    tables = [part for key, rungs in by_key.items() if key[2] == 1 for part in (_heading(key), _table(rungs))]
+    threaded = [part for key, rungs in by_key.items() if key[2] > 1 for part in (_heading(key), _table(rungs))]
+    return section(
+        "# The product ladder",
+        prose("""The three products of a dense layer, written again and again, each time with one more idea, until they
+            are numnet's own. Every rung is checked against float64 before it is timed, and on the same cores in turn
+            with the others. This page is written by `make bench`; the code of the rungs is in
+            [benchmarks/ladder](../benchmarks/ladder), and [kernels.md](kernels.md) explains the last one."""),
+        "## The rungs, and why each is taken",
+        _rungs(lines),
+        "## How fast, on one thread",
+        prose("""Medians. “Of the peak” is a share of the rate of fused multiply-adds that the core reached in the same
+            rounds, “of OpenBLAS” of what NumPy's own product reached."""),
+        *tables,
+        "## On two threads",
+        *threaded,
+    ) + "\n"  # fmt: skip
+
+
+def _grouped(lines: list[Line]) -> dict[Key, dict[str, list[Line]]]:
+    """The rounds of each rung, by kind, shape and threads."""
+    found: dict[Key, dict[str, list[Line]]] = defaultdict(lambda: defaultdict(list))
+    for line in lines:
+        found[line["kind"], " x ".join(map(str, line["shape"])), line["threads"]][line["name"]].append(line)
+    return found
+
+
+def _heading(key: Key) -> str:
+    kind, shape, _ = key
+    pixels, _, kind = kind.rpartition(" ")
+    return f"### {KINDS[kind]}, {shape}{', real pixels' if pixels else ''}"
+
+
+def _rungs(lines: list[Line]) -> str:
+    """A numbered list: title, reason, what compiling took, what the assembly shows."""
+    first: dict[str, Line] = {}
+    compiled: dict[str, float] = defaultdict(float)
+    for line in lines:
+        first.setdefault(line["name"], line)
+        compiled[line["name"]] = max(compiled[line["name"]], line["compile_seconds"] or 0)
+    return "\n".join(f"{i}. {_rung(line, compiled[name])}" for i, (name, line) in enumerate(_ordered(first), 1))
+
+
+def _ordered(first: dict[str, Line]) -> list[tuple[str, Line]]:
+    return sorted(first.items(), key=lambda item: item[1]["rung"])
+
+
+def _rung(line: Line, compiled: float) -> str:
+    parts = [f"**{line['title'][0].upper()}{line['title'][1:]}.** {line['reason']}"]
+    if line["slice"]:
+        rows, depth, columns = line["slice"]
+        parts.append(f"(Timed on {rows} x {depth} x {columns} of it; its time grows as the work does.)")
+    if loop := line["assembly"]:
+        parts.append(_assembly(loop))
+    if compiled:
+        parts.append(f"Compiling took {number(compiled)} s.")
+    return " ".join(parts)
+
+
+def _assembly(loop: dict[str, int]) -> str:
+    """What the innermost loop is made of, in words."""
+    arithmetic = (
+        f"{loop['packed']} operations on vectors of {loop['bits']} bits"
+        if loop["packed"]
+        else f"{loop['scalar']} operations on single numbers"
+    )
+    fused = f", {loop['fused']} of them fused multiply-adds" if loop["fused"] else ", none of them fused"
+    return (
+        f"*In the assembly of its innermost loop: {arithmetic}{fused}; {loop['sums']} registers of sums; "
+        f"{loop['loads']} loads and {loop['stores']} stores; {loop['instructions']} instructions.*"
+    )
+
+
+def _table(rungs: dict[str, list[Line]]) -> str:
+    reference = statistics.median(line["gflops"] for line in rungs["openblas"])
+    rows = []
+    for _, lines in sorted(rungs.items(), key=lambda item: item[1][0]["rung"]):
+        speed = statistics.median(line["gflops"] for line in lines)
+        peak = statistics.median(line["gflops"] / line["peak_gflops"] for line in lines)
+        milliseconds = 1e3 * statistics.median(line["seconds"] for line in lines)
+        rows.append([
+            lines[0]["title"], number(milliseconds), number(speed), f"{peak:.1%}", f"{speed / reference:.2f}",
+        ])  # fmt: skip
+    return table(("rung", "ms", "GFLOP/s", "of the peak", "of OpenBLAS"), rows)
