@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from numnet.kernels import FloatArray, Scalar
-from numnet.kernels.jit import inner, serial
+from numnet.kernels.jit import inlined, serial
 from numnet.kernels.threads import deal_stretches, stretch
 
 NEAR = np.float32(0.625)
@@ -53,7 +53,7 @@ def _tanh(part: int, parts: int, x: FloatArray, out: FloatArray) -> None:
         out[i] = _near_zero(x[i]) if abs(x[i]) < NEAR else math.copysign(1 - 2 / (math.exp(2 * abs(x[i])) + 1), x[i])
 
 
-@inner
+@inlined
 def _near_zero(x: Scalar) -> Scalar:
     """tanh for -0.625 < x < 0.625, where 1 less a number near 1 would lose its last digits: a polynomial of x².
 

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from numnet.kernels import BoolArray, ByteArray, FloatArray, IntArray, Scalar
-from numnet.kernels.jit import inner, serial
+from numnet.kernels.jit import inlined, serial
 from numnet.kernels.threads import deal, stretch, threads
 
 FEW_LOGITS = 512  # up to so many logits one thread is done before a second one is awake
@@ -50,7 +50,7 @@ def _softmax_cross_entropy(
         losses[b] = _softmax_cross_entropy_of_one(logits[b], labels[b], scale, dlogits[b])
 
 
-@inner
+@inlined
 def _softmax_cross_entropy_of_one(logits: FloatArray, label: int, scale: Scalar, dlogits: FloatArray) -> Scalar:
     largest = logits[0]
     for c in range(1, len(logits)):

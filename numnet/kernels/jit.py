@@ -41,7 +41,12 @@ def inner(function: F) -> F:
     return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
-def _compiled(function: F, **options: bool) -> F:
+def inlined(function: F) -> F:
+    """The same, called in one place: compiled as lines of its caller only, not by itself before."""
+    return _compiled(function, inline="always")
+
+
+def _compiled(function: F, **options: bool | str) -> F:
     with _numba_cache_in(cache_folder()) as usable:
         jit = numba.njit(cache=usable, nogil=True, error_model=ERROR_MODEL, **options)
         return cast(F, jit(function))

@@ -21,13 +21,14 @@ Source: Goto and van de Geijn 2008, "Anatomy of high-performance matrix multipli
 """
 
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from numnet.kernels import FloatArray
-from numnet.kernels.jit import inner, serial
+from numnet.kernels.jit import inlined, inner, serial
 from numnet.kernels.threads import deal, exclusive, threads
 from numnet.kernels.vector import FLAT_TILE, LANES, TILE, at, copy, flat_tile, list_nonzeros, move, tile, transpose
 
@@ -53,7 +54,7 @@ SLOT = FLAT_DEPTH + 1  # a row's list, and behind it the list's length
 # rows, columns and depth of a product; from one row of a to the next, from one k to the next; from one row of b to the
 # next; 1 if b is turned
 Shape = tuple[int, int, int, int, int, int, int]
-Plan = npt.NDArray[np.int64]  # int64 (10,): a shape, how many parts out has downward and across, 1 to skip zeros
+Plan = npt.NDArray[np.int64]  # int64 (parts, 12): the shape, 1 to go by rows; top, bottom, left and right of a part
 Lists = npt.NDArray[np.int32]
 
 
@@ -76,33 +77,27 @@ def _product(a: FloatArray, b: FloatArray, start: FloatArray, out: FloatArray, s
     """Plan the product, and deal its parts out."""
     a, b, out = a.ravel(), b.ravel(), out.ravel()  # views
     flat = shape[0] <= FEW_ROWS or _share_of_nonzeros(a) < SPARSE_BELOW
-    parts, plan = _plan(shape, flat, threads())
+    plan = _plan(shape, flat, threads())
     with exclusive:  # the scratch is one for all
-        deal(_multiply, parts, a, b, start, out, plan, *_scratch(parts))
+        deal(_multiply, len(plan), a, b, start, out, plan, *_scratch(len(plan)))
 
 
 @lru_cache(256)
-def _plan(shape: Shape, flat: bool, threads: int) -> tuple[int, Plan]:
-    """How many parts out is dealt out in, at most one a thread, and the plan that says so; cut along its longer side.
+def _plan(shape: Shape, flat: bool, threads: int) -> Plan:
+    """The rectangles that out is dealt out in, at most one a thread; cut along its longer side.
 
-    Whoever has fewer columns packs less of b; whoever has fewer rows reads less of a.
+    Whoever has fewer columns packs less of b; whoever has fewer rows reads less of a. What lies left of a border
+    between parts is whole panels.
     """
     rows, columns, depth, *_ = shape
     threads = 1 if rows * columns * depth <= SMALL else threads
-    panels = max(1, -(-columns // (FLAT_WIDTH if flat else WIDTH)))
+    width = FLAT_WIDTH if flat else WIDTH
+    panels = max(1, -(-columns // width))
     across = min(threads, panels) if columns > rows else 1
     down = threads // across
-    return down * across, np.array((*shape, down, across, flat))
-
-
-@inner
-def _rectangle(part: int, plan: Plan, width: int) -> tuple[int, int, int, int]:
-    """Top, bottom, left and right of a part; what lies left of a border between parts is whole panels."""
-    rows, columns, down, across = plan[0], plan[1], plan[7], plan[8]
-    row, column = part // across, part % across
-    panels = -(-columns // width)
-    left, right = column * panels // across * width, (column + 1) * panels // across * width
-    return row * rows // down, (row + 1) * rows // down, min(columns, left), min(columns, right)
+    tops = [rows * row // down for row in range(down + 1)]
+    lefts = [min(columns, panels * column // across * width) for column in range(across + 1)]
+    return np.array([(*shape, flat, *ys, *xs) for ys in pairwise(tops) for xs in pairwise(lefts)])
 
 
 class Block(NamedTuple):
@@ -126,9 +121,10 @@ def _multiply(
     plan: Plan, scratch: FloatArray, lists: Lists,
 ) -> None:  # fmt: skip
     """A part of the product, cut down to blocks of `a` that stay in the second cache."""
-    out_row, depth, a_row, a_step, b_row, turned, flat = plan[1], plan[2], plan[3], plan[4], plan[5], plan[6], plan[9]
+    out_row, depth, a_row, a_step = plan[part, 1], plan[part, 2], plan[part, 3], plan[part, 4]
+    b_row, turned, flat = plan[part, 5], plan[part, 6], plan[part, 7]
+    top, bottom, left, right = plan[part, 8], plan[part, 9], plan[part, 10], plan[part, 11]
     width, deepest = (FLAT_WIDTH, FLAT_DEPTH) if flat else (WIDTH, DEPTH)
-    top, bottom, left, right = _rectangle(part, plan, width)
     few = bottom - top <= FEW_ROWS
     wide = width if few and turned else COLUMNS
     packed_b, packed_a = scratch[part, :PANELS], scratch[part, PANELS:]
@@ -140,11 +136,11 @@ def _multiply(
             count = depth * (block + 1) // blocks - k
             panels = Block(packed_b, 0, width, count)
             if turned:
-                _pack_turned(Block(b, column * b_row + k, b_row, 1), count, columns, width, packed_b)
+                _pack_turned(Block(b, column * b_row + k, b_row, 1), count, columns, panels)
             elif few and columns % width == 0:  # they use b once, so that a copy would not pay
                 panels = Block(b, k * b_row + column, b_row, 1)
             else:
-                _pack(Block(b, k * b_row + column, b_row, 1), count, columns, width, packed_b)
+                _pack(Block(b, k * b_row + column, b_row, 1), count, columns, panels)
             skipping = flat and not few and _all_finite(packed_b[: -(-columns // width) * width * count])
             for row in range(top, bottom, ROWS):
                 rows = min(ROWS, bottom - row)
@@ -157,14 +153,14 @@ def _multiply(
                     _by_tiles(begin, ours, panels, target, rows, columns, count, packed_a)
 
 
-@inner
+@inlined
 def _by_tiles(
     begin: Block, a: Block, panels: Block, out: Block, rows: int, columns: int, count: int, strips: FloatArray
 ) -> None:
     """A block of out by tiles. A turned `a` that more than one panel reads is packed into strips, as b into panels."""
     strip = a.row
     if a.step != 1 and columns > WIDTH:
-        _pack(Block(a.numbers, a.corner, a.step, 1), count, rows, HEIGHT, strips)
+        _pack(Block(a.numbers, a.corner, a.step, 1), count, rows, Block(strips, 0, HEIGHT, count))
         a, strip = Block(strips, 0, 1, HEIGHT), count
     for j in range(0, columns, WIDTH):
         for i in range(0, rows, HEIGHT):
@@ -175,7 +171,7 @@ def _by_tiles(
             )  # fmt: skip
 
 
-@inner
+@inlined
 def _by_rows(
     begin: Block, a: Block, panels: Block, out: Block, rows: int, columns: int, count: int,
     skipping: bool, turned: FloatArray, lists: Lists,
@@ -183,8 +179,9 @@ def _by_rows(
     """A block of out by flat tiles. Those that skip visit only the k at which their row of `a` is not zero."""
     if a.step != 1 and count:
         # its rows become panels one row wide, count numbers each: what is a column there is a k here
-        _pack_turned(Block(a.numbers, a.corner, a.step, 1), rows, count, count, turned)
-        a = Block(turned, 0, count, 1)
+        ours = Block(turned, 0, count, 1)
+        _pack_turned(Block(a.numbers, a.corner, a.step, 1), rows, count, ours)
+        a = ours
     for i in range(rows):
         if skipping:
             lists[i, FLAT_DEPTH] = list_nonzeros(_spot(a, i, 0), count, at(lists, i * SLOT))
@@ -201,45 +198,43 @@ def _by_rows(
 
 
 @inner
-def _pack(b: Block, count: int, columns: int, width: int, panels: FloatArray) -> None:
-    """Copy a block of b into panels of `width` columns, k after k; the last one is filled up with zeros.
+def _pack(b: Block, count: int, columns: int, panels: Block) -> None:
+    """Copy a block of b into panels, k after k; the last one is filled up with zeros.
 
     It goes by a few k at a time, so that b is read along its rows and a panel is written in runs. Where a row of a
-    panel ends within a vector, what that brings too much is written over by the next k; so the last k goes by numbers.
+    panel ends within a vector, what that brings too much is written over by the next k; the last k brings no more than
+    there is room for.
     """
-    spills = width % LANES != 0
+    width = panels.row
     for first in range(0, count, LANES):
         for left in range(0, columns, width):
-            whole = left + width <= columns and not spills
+            whole = left + width <= columns and width % LANES == 0  # then no vector needs a mask
             for k in range(first, min(first + LANES, count)):
-                source, target = b.corner + k * b.row + left, left * count + k * width
-                if whole:
-                    for j in range(0, width, LANES):
-                        copy(at(b.numbers, source + j), at(panels, target + j))
-                elif not (spills and k == count - 1):
-                    for j in range(0, width, LANES):
-                        move(at(b.numbers, source + j), columns - left - j, at(panels, target + j))
-                else:
-                    for j in range(width):
-                        panels[target + j] = b.numbers[source + j] if left + j < columns else 0
+                for j in range(0, width, LANES):
+                    source, target = _spot(b, k, left + j), at(panels.numbers, left * count + k * width + j)
+                    if whole:
+                        copy(source, target)
+                    else:
+                        move(source, columns - left - j, target, LANES if k < count - 1 else width - j)
 
 
 @inner
-def _pack_turned(b: Block, count: int, columns: int, width: int, panels: FloatArray) -> None:
+def _pack_turned(b: Block, count: int, columns: int, panels: Block) -> None:
     """The same for a b that is turned: by squares, transposed on the way, and the ragged rest number by number."""
+    width, numbers = panels.row, panels.numbers
     squares = count - count % LANES
     for left in range(0, columns, width):
         for j in range(left, left + width, LANES):
             whole = squares if j + LANES <= columns else 0
             for k in range(0, whole, LANES):
-                transpose(_spot(b, j, k), b.row, at(panels, left * count + k * width + j - left), width)
+                transpose(_spot(b, j, k), b.row, at(numbers, left * count + k * width + j - left), width)
             for i in range(j, min(j + LANES, left + width)):
                 for k in range(whole, count):
                     number = b.numbers[b.corner + i * b.row + k] if i < columns else 0
-                    panels[left * count + k * width + i - left] = number
+                    numbers[left * count + k * width + i - left] = number
 
 
-@inner
+@inlined
 def _all_finite(numbers: FloatArray) -> bool:
     finite = True
     for i in range(len(numbers)):
@@ -259,7 +254,7 @@ def _share_of_nonzeros(numbers: FloatArray) -> float:
     return found / SAMPLE
 
 
-@inner
+@inlined
 def _count_nonzeros(numbers: FloatArray) -> int:
     found = 0
     for i in range(len(numbers)):

@@ -1,8 +1,13 @@
 """How a kernel's parts are dealt out to the threads.
 
-There is one parallel loop in the program, in `deal`. It calls a kernel by its address for each part of the work, so
-that the loop is compiled without it: Numba would otherwise compile the kernel three times more, into the loop's body,
-the body's wrapper and the function round them.
+There is one parallel loop in the program, `_loop`, and it is compiled once: a parallel loop takes Numba some half a
+second, for it compiles the loop's body, the body's wrapper and the function round them. So the loop knows neither the
+kernel nor its arguments. They go in a bundle, as a callback and its data do in C:
+
+    deal(kernel, parts, *arguments)     looks up where the kernel's machine code is
+    _deal                               puts that and the arguments into a bundle; compiled for each kind of arguments
+    _loop                               on all threads: call(part, bundle) for each part
+    call                                takes the bundle apart: kernel(part, *arguments)
 """
 
 import os
@@ -15,10 +20,12 @@ from typing import Any
 import numba
 from llvmlite import ir
 from numba import prange, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from numnet.errors import ForkedError
-from numnet.kernels.jit import inner, parallel
+from numnet.kernels.jit import inner, parallel, serial
+from numnet.kernels.vector import LONG
 
 FEW_NUMBERS = 2**15  # up to so many numbers, looked at once, one thread is done before a second one is awake
 
@@ -48,7 +55,7 @@ def deal(kernel: Callable[..., None], parts: int, *arguments: Any) -> None:
         )
     with exclusive:
         _prepare_threads()
-        _deal(parts, _address(kernel, arguments), arguments)
+        _deal(parts, _address(_loop, (0, 0)), _address(kernel, arguments), arguments)
         _mention_slow_threads()
 
 
@@ -64,10 +71,16 @@ def stretch(part: int, parts: int, length: int) -> slice:
     return slice(length * part // parts, length * (part + 1) // parts)
 
 
+@serial
+def _deal(parts: int, loop: int, kernel: int, arguments: tuple[Any, ...]) -> None:
+    call, bundle = _bundle(kernel, arguments)
+    _call(loop, (parts, call, bundle))
+
+
 @parallel
-def _deal(parts: int, address: int, arguments: tuple[Any, ...]) -> None:
+def _loop(parts: int, call: int, bundle: int) -> None:
     for part in prange(parts):
-        _call(address, (part, *arguments))
+        _call(call, (part, bundle))
 
 
 @intrinsic
@@ -75,12 +88,47 @@ def _call(context: Any, address: Any, arguments: Any) -> Any:
     """Call the machine code at an address with the items of a tuple."""
 
     def lower(context: Any, builder: ir.IRBuilder, signature: Any, values: list[ir.Value]) -> ir.Value:
-        items = [builder.extract_value(values[1], i) for i in range(len(signature.args[1].types))]
-        kind = ir.FunctionType(ir.VoidType(), [item.type for item in items])
-        builder.call(builder.inttoptr(values[0], kind.as_pointer()), items)
+        _emit_call(builder, values[0], _items(builder, values[1]))
         return context.get_dummy_value()
 
     return types.none(types.intp, arguments), lower
+
+
+@intrinsic
+def _bundle(context: Any, kernel: Any, arguments: Any) -> Any:
+    """Where two things are: a function, and a bundle with which function(part, bundle) calls kernel(part, *arguments).
+
+    The bundle is a struct on the stack of the function that asks for it, and gone when that returns.
+    """
+
+    def lower(context: Any, builder: ir.IRBuilder, signature: Any, values: list[ir.Value]) -> ir.Value:
+        bundle = cgutils.alloca_once_value(builder, cgutils.pack_struct(builder, values))
+        call = _emit_unbundling(builder.module, bundle.type)
+        pair = [builder.ptrtoint(pointer, LONG) for pointer in (call, bundle)]
+        return context.make_tuple(builder, signature.return_type, pair)
+
+    return types.UniTuple(types.intp, 2)(types.intp, arguments), lower
+
+
+def _emit_unbundling(module: ir.Module, kind: ir.Type) -> ir.Function:
+    """A function (part, address of a bundle of this kind) that calls the bundle's kernel."""
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [LONG, LONG]), module.get_unique_name("unbundle"))
+    function.linkage = "internal"
+    builder = ir.IRBuilder(function.append_basic_block())
+    part, bundle = function.args
+    kernel, arguments = _items(builder, builder.load(builder.inttoptr(bundle, kind)))
+    _emit_call(builder, kernel, [part, *_items(builder, arguments)])
+    builder.ret_void()
+    return function
+
+
+def _emit_call(builder: ir.IRBuilder, address: ir.Value, values: list[ir.Value]) -> None:
+    kind = ir.FunctionType(ir.VoidType(), [value.type for value in values])
+    builder.call(builder.inttoptr(address, kind.as_pointer()), values)
+
+
+def _items(builder: ir.IRBuilder, struct: ir.Value) -> list[ir.Value]:
+    return [builder.extract_value(struct, i) for i in range(len(struct.type.elements))]
 
 
 _addresses: dict[Callable[..., None], int] = {}

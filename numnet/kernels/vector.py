@@ -179,16 +179,21 @@ def _sums(
 # --- packing, and lists of what is not zero -------------------------------------------------------------------------
 
 
-def _move(source: Any, columns: int, out: Any) -> None:
-    kept = max(0, min(columns, LANES))
-    out[:kept], out[kept:LANES] = source[:kept], 0
+def _move(source: Any, columns: int, out: Any, room: int) -> None:
+    kept, room = max(0, min(columns, room, LANES)), min(room, LANES)
+    out[:kept], out[kept:room] = source[:kept], 0
 
 
 @_doubled_by(_move)
-def move(builder: Builder, source: Value, columns: Value, out: Value) -> None:
-    """Copy a vector; zeros from `columns` on, where memory is somebody else's."""
-    number = _load_row(builder, _pointer(builder, source, LONG(0)), columns, 0, ragged=True)
-    builder.store(number, _pointer(builder, out, LONG(0)), align=4)
+def move(builder: Builder, source: Value, columns: Value, out: Value, room: Value) -> None:
+    """Copy a vector; zeros from `columns` on, where memory is somebody else's, and nothing from `room` on."""
+    numbers = _load_row(builder, _pointer(builder, source, LONG(0)), columns, 0, ragged=True)
+    target, roomy = _pointer(builder, out, LONG(0)), builder.icmp_signed(">=", room, LONG(LANES))
+
+    def write(ragged: bool) -> None:
+        _store_row(builder, numbers, target, room, 0, ragged)
+
+    _if_else(builder, roomy, lambda: write(False), lambda: write(True))
 
 
 def _copy(source: Any, out: Any) -> None:
