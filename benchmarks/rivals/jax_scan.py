@@ -17,15 +17,13 @@ class Rival(jax_jit.Rival):
 
     def __init__(self, problem: Problem, threads: int) -> None:
         super().__init__(problem, threads)
-        self.steps = jax.jit(functools.partial(take_steps, problem, self.call_steps), donate_argnums=0)
+        self.steps = jax.jit(functools.partial(take_steps, problem), static_argnums=0, donate_argnums=1)
 
     def train(self, first: int, count: int) -> float:
-        """A scan's length is compiled in: what doesn't fill one is taken step by step."""
-        scans, rest = divmod(count, self.call_steps)
-        for i in range(scans):
-            self.state, loss = self.steps(self.state, self.data, np.int32(first + i * self.call_steps))
-        if rest > 0:
-            return super().train(first + count - rest, rest)
+        """A scan's length is compiled in; a single step has no use for one."""
+        if count == 1:
+            return super().train(first, count)
+        self.state, loss = self.steps(count, self.state, self.data, np.int32(first))
         jax.block_until_ready(self.state)
         return float(loss)
 
