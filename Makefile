@@ -9,7 +9,7 @@ BENCH := .venv-bench
 # What reaches the kernels; files, commands and data sets are the same without a compiler.
 PLAIN := tests/kernels tests/nn tests/training tests/test_worked_step.py
 # What runs inside the compiler only: the first run sees it.
-UNSEEN := numnet/kernels/jit.py,numnet/kernels/threads.py,numnet/kernels/vector.py
+UNSEEN := numnet/kernels/jit.py,numnet/kernels/team.py,numnet/kernels/threads.py,numnet/kernels/vector.py
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14

@@ -31,11 +31,6 @@ def serial(function: F) -> F:
     return _compiled(function)
 
 
-def parallel(function: F) -> F:
-    """`function`, compiled at its first call, its `prange` loop on all threads; for `threads.deal` alone."""
-    return _compiled(function, parallel=True)
-
-
 def inner(function: F) -> F:
     """A piece of a kernel, for compiled code alone."""
     return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)

@@ -1,17 +1,14 @@
 """How a kernel's parts are dealt out to the threads.
 
-There is one parallel loop in the program, `_loop`, and it is compiled once: a parallel loop takes Numba some half a
-second, for it compiles the loop's body, the body's wrapper and the function round them. So the loop knows neither the
-kernel nor its arguments. They go in a bundle, as a callback and its data do in C:
+Those who share the work know neither the kernel nor its arguments. They get a bundle, as in C a callback gets its data:
 
     deal(kernel, parts, *arguments)     looks up where the kernel's machine code is
     _deal                               puts that and the arguments into a bundle; compiled for each kind of arguments
-    _loop                               on all threads: call(part, bundle) for each part
+    team.share_out                      on all threads: call(part, bundle) for each part
     call                                takes the bundle apart: kernel(part, *arguments)
 """
 
 import os
-import sys
 import threading
 from collections.abc import Callable
 from functools import cache
@@ -19,22 +16,18 @@ from typing import Any
 
 import numba
 from llvmlite import ir
-from numba import prange, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from numnet.errors import ForkedError
-from numnet.kernels.jit import inner, parallel, serial
+from numnet.kernels.jit import inner, serial
+from numnet.kernels.team import Team, emit_call, items, share_out
 from numnet.kernels.vector import LONG
 
 FEW_NUMBERS = 2**15  # up to so many numbers, looked at once, one thread is done before a second one is awake
 
-# How often a thread of GNU OpenMP looks for work before it sleeps: a few microseconds, the time between two kernels.
-# Its own default is a few milliseconds, in which it takes the core from whoever could be working there.
-SPINS = 2000
-
-# One caller at a time: kernels share scratch, and Numba's simplest threading layer aborts the process when two threads
-# enter parallel code at once.
+# One caller at a time: the board has room for one job, and kernels share scratch.
 exclusive = threading.RLock()
 
 
@@ -54,9 +47,7 @@ def deal(kernel: Callable[..., None], parts: int, *arguments: Any) -> None:
             'start processes with multiprocessing.get_context("spawn")'
         )
     with exclusive:
-        _prepare_threads()
-        _deal(parts, _address(_loop, (0, 0)), _address(kernel, arguments), arguments)
-        _mention_slow_threads()
+        _deal(_team().board, parts, _address(kernel, arguments), arguments)
 
 
 def deal_stretches(kernel: Callable[..., None], *arrays: Any) -> None:
@@ -72,26 +63,9 @@ def stretch(part: int, parts: int, length: int) -> slice:
 
 
 @serial
-def _deal(parts: int, loop: int, kernel: int, arguments: tuple[Any, ...]) -> None:
+def _deal(board: int, parts: int, kernel: int, arguments: tuple[Any, ...]) -> None:
     call, bundle = _bundle(kernel, arguments)
-    _call(loop, (parts, call, bundle))
-
-
-@parallel
-def _loop(parts: int, call: int, bundle: int) -> None:
-    for part in prange(parts):
-        _call(call, (part, bundle))
-
-
-@intrinsic
-def _call(context: Any, address: Any, arguments: Any) -> Any:
-    """Call the machine code at an address with the items of a tuple."""
-
-    def lower(context: Any, builder: ir.IRBuilder, signature: Any, values: list[ir.Value]) -> ir.Value:
-        _emit_call(builder, values[0], _items(builder, values[1]))
-        return context.get_dummy_value()
-
-    return types.none(types.intp, arguments), lower
+    share_out(board, parts, call, bundle)
 
 
 @intrinsic
@@ -116,19 +90,10 @@ def _emit_unbundling(module: ir.Module, kind: ir.Type) -> ir.Function:
     function.linkage = "internal"
     builder = ir.IRBuilder(function.append_basic_block())
     part, bundle = function.args
-    kernel, arguments = _items(builder, builder.load(builder.inttoptr(bundle, kind)))
-    _emit_call(builder, kernel, [part, *_items(builder, arguments)])
+    kernel, arguments = items(builder, builder.load(builder.inttoptr(bundle, kind)))
+    emit_call(builder, kernel, [part, *items(builder, arguments)])
     builder.ret_void()
     return function
-
-
-def _emit_call(builder: ir.IRBuilder, address: ir.Value, values: list[ir.Value]) -> None:
-    kind = ir.FunctionType(ir.VoidType(), [value.type for value in values])
-    builder.call(builder.inttoptr(address, kind.as_pointer()), values)
-
-
-def _items(builder: ir.IRBuilder, struct: ir.Value) -> list[ir.Value]:
-    return [builder.extract_value(struct, i) for i in range(len(struct.type.elements))]
 
 
 _addresses: dict[Callable[..., None], int] = {}
@@ -144,11 +109,11 @@ def _address(kernel: Any, arguments: tuple[Any, ...]) -> int:
 
 
 @cache
-def _prepare_threads() -> None:
-    """Once, before threads first work: let idle ones sleep soon, and notice a fork."""
-    os.environ.setdefault("GOMP_SPINCOUNT", str(SPINS))
+def _team() -> Team:
+    """Once, before threads first work: start them, and notice a fork."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_mark_forked)
+    return Team(max_threads() - 1)
 
 
 def _mark_forked() -> None:
@@ -156,25 +121,9 @@ def _mark_forked() -> None:
     _forked = True
 
 
-@cache
-def _mention_slow_threads() -> None:
-    """Once, after threads first worked: a word where Numba had nothing better than its own layer to wake them by."""
-    if threading_layer() == "workqueue":
-        print("numnet: threads take long to wake here, about 0.1 ms; for faster ones: pip install tbb", file=sys.stderr)
-
-
-def threading_layer() -> str:
-    """What Numba deals work out with: "tbb", "omp" or "workqueue"; "none yet" before threads first worked."""
-    try:
-        return str(numba.threading_layer())
-    except ValueError:
-        return "none yet"
-
-
 def set_threads(count: int) -> None:
     """Deal kernels out to `count` threads from now on, at most `max_threads()`."""
     global _threads
-    numba.set_num_threads(count)
     _threads = count
 
 

@@ -60,6 +60,69 @@ def test_two_python_threads_get_their_own_results() -> None:
     assert max(wrong) < 1e-3
 
 
+SHARED_OUT = """
+import sys, threading
+import numpy as np
+from numnet.kernels import threads
+import numba
+@numba.njit(nogil=True, error_model="numpy")
+def count(part, parts, done, stamp):
+    done[part] += 1
+    stamp[part] = parts
+def work(turns, seed):
+    rng = np.random.default_rng(seed)
+    for _ in range(turns):
+        parts = int(rng.integers(2, 9))
+        done, stamp = np.zeros(8, np.int64), np.zeros(8, np.int64)
+        threads.deal(count, parts, parts, done, stamp)
+        assert done.tolist() == [1] * parts + [0] * (8 - parts), done
+        assert (stamp[:parts] == parts).all(), stamp
+        if rng.random() < 0.02:
+            threading.Event().wait(0.001)  # long enough for the helpers to fall asleep
+crowd = [threading.Thread(target=work, args=(3000, seed)) for seed in range(3)]
+for one in crowd: one.start()
+for one in crowd: one.join()
+work(3000, 4)
+print("done")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("helpers", [1, 2, 7])
+def test_every_part_of_every_job_is_done_once(helpers: int) -> None:
+    """Twelve thousand small jobs from three Python threads, with more helpers than cores and with fewer than parts."""
+    run = python(SHARED_OUT, PACKAGE.parent, NUMBA_NUM_THREADS=str(helpers + 1))
+    assert (run.returncode, run.stdout) == (0, "done\n"), run.stderr
+
+
+CROWDED = """
+import os, subprocess, sys, time
+import numpy as np
+from numnet.kernels import compiled, threads
+x = np.full((3, 50_000), -1, np.float32)
+busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in os.sched_getaffinity(0)]
+took = {1: [], 2: []}
+for turn in range(6):
+    for count in took:
+        threads.set_threads(count)
+        compiled.relu(x, x)
+        began = time.perf_counter()
+        for _ in range(300):
+            compiled.relu(x, x)
+        took[count].append(time.perf_counter() - began)
+for one in busy: one.kill()
+print(sorted(took[2])[3] / sorted(took[1])[3])
+"""
+
+
+@pytest.mark.slow
+def test_a_helper_that_gets_no_turn_is_not_waited_for() -> None:
+    """With a busy process for each core, two threads are about as fast as one; a loop that waits is 15 times slower."""
+    run = python(CROWDED, PACKAGE.parent, NUMBA_NUM_THREADS="2")
+    assert run.returncode == 0, run.stderr
+    assert float(run.stdout) < 4
+
+
 @pytest.mark.slow
 def test_after_a_fork_an_error_names_spawn_and_nothing_aborts(tmp_path: Path) -> None:
     source = ON_ALL_THREADS + (
