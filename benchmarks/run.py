@@ -15,7 +15,7 @@ from benchmarks.plan import Plan
 from benchmarks.rival import NAMES
 from benchmarks.samples import RESULTS, ROOT, Store
 
-ROUNDS = 7  # enough for an interval, few enough for all jobs to end within an hour and a half
+ROUNDS = 5  # enough for an interval, few enough for all jobs to end within an hour and a half
 QUICK_ROUNDS = 3
 QUICK = {
     "jobs": ["equal", "step", "predict"],
