@@ -16,7 +16,8 @@ from threadpoolctl import threadpool_limits
 
 SIDE, TIMES = 256, 5  # 33.6 MFLOP, some 0.4 ms; the median of five passes over a timer's interrupt
 SLOWER = 1.15  # the share above the least at which cores count as disturbed; a busy sibling makes it 1.8
-FEW = 20  # probes before `least` means anything
+FEW = 20  # times before the least of them means anything
+PAUSE = 0.05  # before a look: threads that wait for work at a barrier spin for up to 30 ms, and are no neighbours
 TRIES = 4  # blocks measured again before a disturbed one is kept, and marked
 
 T = TypeVar("T")
@@ -33,11 +34,12 @@ class Probe:
         rng = np.random.default_rng(0)
         self.a, self.b, self.out = (rng.standard_normal((SIDE, SIDE), np.float32) for _ in range(3))
         self.seen: list[float] = []
-        for _ in range(FEW):
+        while len(self.seen) < FEW:
             self.look()
 
     def look(self) -> float:
         """The slowest core's time over the least that any has taken so far, at least 1."""
+        time.sleep(PAUSE)
         took = [self._time_on(core) for core in self.cores]
         self.seen += took
         return max(took) / float(np.quantile(self.seen, 0.05))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.samples import Sample, Store
+from benchmarks.samples import Sample, Store, commit
 
 Case = dict[str, Any]
 
@@ -27,7 +27,7 @@ class Plan:
 
     def add(self, job: str, rival: str, case: Case, round: int, value: Any, quiet: bool = True) -> None:
         """Keep a sample, and say so."""
-        self.store.add(Sample(job, rival, case, round, value, quiet))
+        self.store.add(Sample(job, rival, case, round, value, quiet, commit(job)))
         shown = f"{value:.4g}" if isinstance(value, float) else json.dumps(value)[:110]
         settings = ", ".join(f"{name} {setting}" for name, setting in case.items())
         print(f"{job}: {settings}, round {round}, {rival}: {shown}{'' if quiet else ' (disturbed)'}", flush=True)

@@ -15,13 +15,18 @@ from numnet.doctor import cpu_name
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-WITHOUT_A_CLOCK = ("results", "report", "check.py", "own_digits.py")  # of benchmarks/: what changes no figure
+# of benchmarks/: what changes no figure, and what besides decides whether a rival's work is equal
+WITHOUT_A_CLOCK = ("results", "report", "check.py", "own_digits.py")
+OF_EQUALITY = ("rivals", "problem.py", "nets.py", "equal.py", "worker.py", "session.py", "requirements.txt")
 
 
 @cache
-def commit() -> str:
-    """The last commit that changed what is measured, or that measures; with a + where there are changes since."""
-    what = ["--", "numnet", "benchmarks", *(f":!benchmarks/{name}" for name in WITHOUT_A_CLOCK)]
+def commit(job: str) -> str:
+    """The last commit that changed what a job measures, or how; with a + where there are changes since."""
+    how = [f"benchmarks/{name}" for name in OF_EQUALITY]
+    if job != "equal":
+        how = ["benchmarks", *(f":!benchmarks/{name}" for name in WITHOUT_A_CLOCK)]
+    what = ["--", "numnet", *how]
     changed = bool(_git("status", "--porcelain", *what))
     return _git("log", "-1", "--format=%h", *what) + "+" * changed
 
@@ -58,7 +63,7 @@ class Sample:
     round: int
     value: Any
     quiet: bool = True
-    commit: str = field(default_factory=commit)
+    commit: str = ""
     machine: str = field(default_factory=machine)
 
     @property
@@ -85,7 +90,7 @@ class Store:
 
     def has(self, job: str, rival: str, case: dict[str, Any], round: int) -> bool:
         """Whether this code has been measured so on this machine."""
-        return Sample(job, rival, case, round, None).key in self._keys
+        return Sample(job, rival, case, round, None, commit=commit(job)).key in self._keys
 
     def of(self, job: str, **case: Any) -> list[Sample]:
         """A job's samples whose case has these settings, of the newest commit and machine that it was run on."""
