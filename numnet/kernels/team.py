@@ -1,7 +1,7 @@
 """A team of threads that shares out the parts of a job: the caller and, beside it, a helper for each other core.
 
 The job is on a board in memory, and whoever is free takes its next part, the caller like the helpers. So a helper that
-the system keeps from running, because others want the cores too, is not waited for: the caller does its part as well.
+the system has not let begin, because others want the cores too, is not waited for: the caller does its part as well.
 (A loop of OpenMP's ends when each of its threads has been there. Beside one busy neighbour a pass over 200,000 numbers
 so takes 160 µs on two threads, and 24 on one; here it takes 35.)
 
@@ -44,34 +44,40 @@ ORDER = "seq_cst"  # who says that it sleeps and then looks must not miss who pu
 class Team:
     """Helpers for as long as the process lives.
 
+    helpers : how many are wanted; where the system starts no more threads, those that there are do
     board : the address of the board
     """
 
     def __init__(self, helpers: int) -> None:
-        self._words = np.zeros((ASLEEP + helpers * HELPER + LINE) // 8, np.int64)
-        first = -self._words.ctypes.data % LINE // 8
-        self.board = self._words.ctypes.data + 8 * first
-        wake, acquire, rest = (
-            _address_of(_python.PyThread_release_lock),
-            _address_of(_python.PyThread_acquire_lock),
-            _rest(),
-        )
-        for place, value in ((HELPERS, helpers), (WAKE, wake), (REST, rest)):
-            self._words[first + place // 8] = value
+        words = np.zeros((ASLEEP + helpers * HELPER + LINE) // 8, np.int64)
+        _keep_for_ever(words)
+        first = -words.ctypes.data % LINE // 8
+        self.board = words.ctypes.data + 8 * first
+        words[first + WAKE // 8], words[first + REST // 8] = _address_of(_python.PyThread_release_lock), _rest()
+        _help.compile((types.intp,) * 3)  # here, so that no thread is in the compiler when the process ends
         for number in range(helpers):
             place = ASLEEP + number * HELPER
-            self._words[first + (place + LOCK) // 8] = _new_lock()
-            name, arguments = f"numnet-{number + 1}", (self.board, self.board + place, acquire)
-            threading.Thread(target=_help, args=arguments, name=name, daemon=True).start()
+            words[first + (place + LOCK) // 8] = _new_lock()
+            arguments = self.board, self.board + place, _address_of(_python.PyThread_acquire_lock)
+            try:
+                threading.Thread(target=_help, args=arguments, name=f"numnet-{number + 1}", daemon=True).start()
+            except RuntimeError:  # the system's limit
+                break
+            words[first + HELPERS // 8] = number + 1
 
 
 _python = ctypes.pythonapi
 
 
+def _keep_for_ever(words: Any) -> None:
+    """Let nobody free what helpers still look at while the interpreter takes itself apart."""
+    _python.Py_IncRef(ctypes.py_object(words))
+
+
 def _new_lock() -> int:
     """One of Python's own locks, which need no Python to be used; taken, so that who wants it sleeps."""
-    _python.PyThread_allocate_lock.restype = ctypes.c_void_p
-    lock: int = _python.PyThread_allocate_lock()
+    allocate = ctypes.PYFUNCTYPE(ctypes.c_void_p)(("PyThread_allocate_lock", _python))
+    lock: int = allocate()
     _python.PyThread_acquire_lock(ctypes.c_void_p(lock), 1)
     return lock
 

@@ -117,8 +117,10 @@ def _team() -> Team:
 
 
 def _mark_forked() -> None:
+    """In a child: the helpers did not come along, and whoever held the lock did not either."""
     global _forked
     _forked = True
+    exclusive._at_fork_reinit()  # type: ignore[attr-defined]  # as threading.py does with its own
 
 
 def set_threads(count: int) -> None:
