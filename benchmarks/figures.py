@@ -1,18 +1,23 @@
-"""From samples to figures: medians, ratios and their 95 % intervals."""
+"""From samples to figures: medians, ratios within a round, and the intervals that hold them."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from benchmarks.samples import Sample
 
-ENOUGH = 3  # undisturbed rounds, below which the disturbed ones count too
-RESAMPLES = 10_000
+ENOUGH = 6  # undisturbed rounds, below which the disturbed ones count too: fewer hold no median with 95 %
+COVER = 0.95
 
 
 class Figure(NamedTuple):
-    """A median with the 95 % interval that a bootstrap over rounds gives it, and of how many rounds it is."""
+    """A median and its interval.
+
+    low, high : values of the sample that hold the true median with at least 95 %; the least and the largest where
+        there are fewer than six
+    rounds : how many values it is of
+    quiet : whether all of them are of undisturbed rounds
+    """
 
     median: float
     low: float
@@ -20,36 +25,46 @@ class Figure(NamedTuple):
     rounds: int
     quiet: bool
 
-    def __str__(self) -> str:
-        """Such as "1.31 (1.28–1.35)"."""
-        return f"{self.median:.3g} ({self.low:.3g}–{self.high:.3g})"
-
 
 def median(samples: Sequence[Sample]) -> Figure:
     """The median of one rival's samples, whose values are numbers; undisturbed ones where there are enough."""
-    kept, quiet = _undisturbed({s.round: s for s in samples})
-    return _bootstrap(np.array([s.value for s in kept.values()]), quiet)
+    kept = [s.value for s in samples if s.quiet]
+    quiet = len(kept) == len(samples) or len(kept) >= ENOUGH
+    return figure(kept if quiet else [s.value for s in samples], quiet)
 
 
 def ratio(slow: Sequence[Sample], fast: Sequence[Sample]) -> Figure:
     """How many times slower one is: the median over rounds of the ratio within a round.
 
-    Within a round the two were measured one after the other, so that a machine that slows down slows both.
+    Within a round the two took their turns within seconds, so that a machine that slows down slows both.
     """
-    pairs = {s.round: (s, f) for s in slow for f in fast if s.round == f.round}
-    kept = {i: pair for i, pair in pairs.items() if pair[0].quiet and pair[1].quiet}
-    quiet = len(kept) >= ENOUGH
-    used = kept if quiet else pairs
-    return _bootstrap(np.array([s.value / f.value for s, f in used.values()]), quiet)
+    partners = {(s.session, s.round): s for s in fast}
+    pairs = [(s, partners[s.session, s.round]) for s in slow if (s.session, s.round) in partners]
+    kept = [s.value / f.value for s, f in pairs if s.quiet and f.quiet]
+    quiet = len(kept) == len(pairs) or len(kept) >= ENOUGH
+    return figure(kept if quiet else [s.value / f.value for s, f in pairs], quiet)
 
 
-def _undisturbed(by_round: dict[int, Sample]) -> tuple[dict[int, Sample], bool]:
-    kept = {i: sample for i, sample in by_round.items() if sample.quiet}
-    return (kept, True) if len(kept) >= ENOUGH else (by_round, False)
+def across(slow: Sequence[Sample], fast: Sequence[Sample]) -> Figure:
+    """The ratio of two medians that were not measured in the same rounds: with no interval but the widest."""
+    a, b = median(slow), median(fast)
+    return Figure(a.median / b.median, a.low / b.high, a.high / b.low, min(a.rounds, b.rounds), a.quiet and b.quiet)
 
 
-def _bootstrap(values: np.ndarray, quiet: bool) -> Figure:
-    """Median and interval: the median of as many values drawn anew, 10,000 times."""
-    drawn = np.random.default_rng(0).choice(values, (RESAMPLES, len(values)))
-    low, high = np.quantile(np.median(drawn, axis=1), (0.025, 0.975))
-    return Figure(float(np.median(values)), float(low), float(high), len(values), quiet)
+def figure(values: Sequence[float], quiet: bool = True) -> Figure:
+    """Median and interval of some values, without an assumption on how they are distributed.
+
+    The k-th least and k-th largest of n miss the true median if fewer than k of the n fall on one side of it, each
+    of which is as likely as heads. Source: David and Nagaraja 2003, "Order statistics", section 7.1.
+    """
+    ordered, n = sorted(values), len(values)
+    if n == 0:
+        return Figure(math.nan, math.nan, math.nan, 0, False)
+    k = max((k for k in range(1, n // 2 + 1) if _cover(n, k) >= COVER), default=1)
+    middle = (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
+    return Figure(middle, ordered[k - 1], ordered[n - k], n, quiet)
+
+
+def _cover(n: int, k: int) -> float:
+    """The chance that the k-th least and k-th largest of n values have the true median between them."""
+    return 1 - 2 * sum(math.comb(n, i) for i in range(k)) / 2**n

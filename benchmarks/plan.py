@@ -1,11 +1,13 @@
 """What a run of the suite measures, and what of it is there already."""
 
 import json
+import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.rival import Unable
 from benchmarks.samples import Sample, Store, commit
 
 Case = dict[str, Any]
@@ -25,20 +27,27 @@ class Plan:
     rounds: int
     folder: Path
 
-    def add(self, job: str, rival: str, case: Case, round: int, value: Any, quiet: bool = True) -> None:
-        """Keep a sample, and say so."""
-        self.store.add(Sample(job, rival, case, round, value, quiet, commit(job)))
+    def measure(
+        self, job: str, rival: str, case: Case, round: int, block: Callable[..., tuple[Any, float | None]], *args: Any
+    ) -> None:
+        """Keep what block(*args) measures and what the probe took beside it; a failure is a sample with its reason."""
+        try:
+            value, probe = block(*args)
+        except (Unable, subprocess.SubprocessError, OSError) as error:
+            value, probe = {"failed": " ".join(str(error).split())}, None
+        self.store.add(Sample(job, rival, case, round, value, probe, commit=commit(job)))
         shown = f"{value:.4g}" if isinstance(value, float) else json.dumps(value)[:110]
         settings = ", ".join(f"{name} {setting}" for name, setting in case.items())
-        print(f"{job}: {settings}, round {round}, {rival}: {shown}{'' if quiet else ' (disturbed)'}", flush=True)
+        watched = "" if probe is None else f" (probe {probe * 1e6:.0f} µs)"
+        print(f"{job}: {settings}, round {round}, {rival}: {shown}{watched}", flush=True)
 
-    def measure(
-        self, job: str, rival: str, case: Case, round: int, block: Callable[..., tuple[Any, bool]], *arguments: Any
+    def measure_once(
+        self, job: str, rival: str, case: Case, round: int, block: Callable[..., tuple[Any, float | None]], *args: Any
     ) -> None:
-        """Add what block(*arguments) measures, and whether it was undisturbed, unless that sample is there already."""
+        """The same, unless that sample is there already."""
         if not self.store.has(job, rival, case, round):
-            self.add(job, rival, case, round, *block(*arguments))
+            self.measure(job, rival, case, round, block, *args)
 
-    def lacks(self, job: str, case: Case, names: Iterable[str]) -> bool:
-        """Whether any sample of a case is still to be taken."""
-        return any(not self.store.has(job, name, case, i) for name in names for i in range(self.rounds))
+    def lacks(self, job: str, case: Case, round: int, names: Iterable[str]) -> bool:
+        """Whether a round of a case, in which rivals are compared, is still to be taken, or to be taken again whole."""
+        return any(not self.store.has(job, name, case, round) for name in names)

@@ -39,6 +39,7 @@ class Problem:
     learning_rates : a step each; the last one holds for all steps beyond
     epsilon : Adam's, added to the root of v before the bias correction ("epsilon hat", as TensorFlow has it):
         w -= learning_rate * sqrt(1 - beta2**t) / (1 - beta1**t) * m / (sqrt(v) + epsilon), t = step + 1
+    seed : of weights and order
     file : the .npz with w0, b0, w1, … (weights are inputs x outputs) and `order`, int64 (55000,): how the training
         images are visited, batch after batch; what is left at the end is dropped, and it begins again
     """
@@ -49,6 +50,7 @@ class Problem:
     batch_size: int
     learning_rates: tuple[float, ...]
     epsilon: float
+    seed: int
     file: str
 
     def learning_rate(self, step: int) -> float:
@@ -64,8 +66,8 @@ class Problem:
         """The training images in the order in which they are visited."""
         with np.load(self.file) as file:
             order = file["order"]
-        images, labels = read("train")
-        return Split(images[VALIDATION:][order], labels[VALIDATION:][order])
+        pixels, labels = read_bytes("train")
+        return Split(to_floats(pixels[VALIDATION:][order]), labels[VALIDATION:][order])
 
     @property
     def batches(self) -> int:
@@ -90,13 +92,24 @@ class Problem:
 
 
 def read(name: str) -> Split:
-    """MNIST's "train" (60,000) or "t10k" (10,000), as bundled."""
+    """MNIST's "train" (60,000) or "t10k" (10,000)."""
+    pixels, labels = read_bytes(name)
+    return Split(to_floats(pixels), labels)
+
+
+def to_floats(pixels: npt.NDArray[np.uint8]) -> FloatArray:
+    """Pixels as floats of 0..1, without a second copy on the way."""
+    floats = pixels.astype(np.float32)
+    floats /= np.float32(255)
+    return floats
+
+
+def read_bytes(name: str) -> tuple[npt.NDArray[np.uint8], IntArray]:
+    """A part of MNIST as bundled: pixels, uint8 (N, 784), and labels, int64 (N,)."""
     images = gzip.decompress((MNIST / f"{name}-images-idx3-ubyte.gz").read_bytes())
     labels = gzip.decompress((MNIST / f"{name}-labels-idx1-ubyte.gz").read_bytes())
     pixels = np.frombuffer(images, np.uint8, offset=16).reshape(-1, 784)
-    return Split(
-        pixels.astype(np.float32) / np.float32(255), np.frombuffer(labels, np.uint8, offset=8).astype(np.int64)
-    )
+    return pixels, np.frombuffer(labels, np.uint8, offset=8).astype(np.int64)
 
 
 def accuracy(scores: npt.NDArray[np.floating], labels: Sequence[int] | IntArray) -> float:

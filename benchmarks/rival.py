@@ -24,6 +24,9 @@ NAMES = (
 )
 
 
+STEP_FLOPS = 332e6  # of the tutorial's products
+
+
 class Unable(Exception):
     """This rival can't do what the problem asks; the message is the row's reason."""
 
@@ -38,11 +41,14 @@ class Rival(ABC):
 
     title: str  # the row's name in the report
     about: str  # how the step is written, in a phrase
-    call_steps: int = 20  # at most so many are asked for in one `train`
+    call_steps: int = 20  # at most so many are asked for in one `train`, of a step like the tutorial's
+    tells_mean: bool = False  # whether `train` tells the mean loss of its steps, not the last
 
     def __init__(self, problem: Problem, threads: int) -> None:
         """Set up the network with the problem's weights, and read the training images into memory."""
         self.problem, self.threads = problem, threads
+        work = max(1.0, problem.flops() / STEP_FLOPS)
+        self.call_steps = max(1, round(type(self).call_steps / work))  # calls of about the same length on any problem
 
     @abstractmethod
     def train(self, first: int, count: int) -> float:

@@ -7,7 +7,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from benchmarks.jobs import JOBS
@@ -15,7 +15,7 @@ from benchmarks.plan import Plan
 from benchmarks.rival import NAMES
 from benchmarks.samples import RESULTS, ROOT, Store
 
-ROUNDS = 5  # enough for an interval, few enough for all jobs to end within an hour and a half
+ROUNDS = 8  # six hold a median with 95 %; few enough for all jobs to end within an hour and a half
 QUICK_ROUNDS = 3
 QUICK = {
     "jobs": ["equal", "step", "predict"],
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _names(known: Sequence[str] | dict[str, object]):
+def _names(known: Iterable[str]) -> Callable[[str], list[str]]:
     """A parser of names with commas between."""
 
     def parse(text: str) -> list[str]:

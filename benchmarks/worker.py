@@ -69,7 +69,8 @@ def serve(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
         yield {"unable": " ".join(str(error).split())}
         return
     test = read("t10k")
-    yield {"ready": True, "title": rival.title, "about": rival.about, "call_steps": rival.call_steps}
+    yield {"ready": True, "title": rival.title, "about": rival.about, "call_steps": rival.call_steps,
+           "tells_mean": rival.tells_mean}  # fmt: skip
     for line in sys.stdin:
         match json.loads(line):
             case {"do": "train", "first": first, "count": count}:
@@ -80,8 +81,6 @@ def serve(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 yield {"seconds": [_time_prediction(rival, test.images, rows, i) for i in range(times)]}
             case {"do": "accuracy"}:
                 yield {"accuracy": accuracy(rival.predict(test.images), test.labels)}
-            case {"do": "memory"}:
-                yield {"mib": peak_mebibytes()}
 
 
 def train(rival: Any, first: int, count: int) -> float:
@@ -113,7 +112,7 @@ def whole(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     stages["trained"] = since_start()
     test = read("t10k")
     found = accuracy(rival.predict(test.images), test.labels)
-    yield {"stages": stages | {"tested": since_start()}, "accuracy": found, "mib": peak_mebibytes()}
+    yield {"stages": stages | {"tested": since_start()}, "accuracy": found}
 
 
 def race(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -128,19 +127,13 @@ def race(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
         marks.append((since_start(), accuracy(rival.predict(test.images), test.labels)))
         if marks[-1][1] >= args.target:
             break
-    yield {"stages": stages, "marks": marks, "met": marks[-1][1] >= args.target, "mib": peak_mebibytes()}
+    yield {"stages": stages, "marks": marks, "met": marks[-1][1] >= args.target}
 
 
 def since_start() -> float:
     """Seconds since this process was started, to 10 ms: the kernel counts in ticks."""
     ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
     return round(time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"), 3)
-
-
-def peak_mebibytes() -> float:
-    """The most memory that this process has had at once."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return round(int(line.split()[1]) / 1024, 1)
 
 
 if __name__ == "__main__":

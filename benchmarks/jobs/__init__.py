@@ -13,7 +13,7 @@ JOBS: dict[str, Callable[[Plan], None]] = {
     "predict": predictions.predict,
     "products": kernels.products,
     "ladder": kernels.ladder,
-    "start": conditions.start,
+    "start": processes.start,
     "install": processes.install,
     "neighbour": conditions.neighbour,
     "batch": steps.batch,

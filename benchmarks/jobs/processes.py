@@ -2,11 +2,14 @@
 
 import json
 import os
+import random
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from benchmarks import equal, install_size, nets
@@ -18,55 +21,91 @@ THREADS = 2
 ROUNDS = 3  # of some ten seconds for each rival
 # What keeps compiled code between runs, and the variable that says where; the others compile anew each time.
 CACHES = {"numnet_numba": "NUMNET_CACHE", "train": "NUMNET_CACHE", "torch_compiled": "TORCHINDUCTOR_CACHE_DIR"}
+LOOK = 0.02  # seconds between two looks at a process's memory
 
 
 def process(plan: Plan) -> None:
-    """1,000 steps of `tutorial` and a test, as a process: `train` is `python -m numnet.train` itself."""
+    """1,001 steps of `tutorial` and a test, as a process: `train` is `python -m numnet.train` itself."""
     problem = nets.of_recipe("tutorial", plan.folder)
     commands = {
         name: worker(name, problem, THREADS, "whole")
         for name in plan.rivals
         if not equal.refusal(plan.store, name, "tutorial")
     }
-    commands["train"] = [sys.executable, "-m", "numnet.train", "--threads", str(THREADS), "--json"]
+    if "numnet_numba" in commands:
+        commands["train"] = [sys.executable, "-m", "numnet.train", "--threads", str(THREADS), "--json"]
     for i in range(min(plan.rounds, ROUNDS)):
-        for name, command in commands.items():
-            plan.measure("process", name, {"cache": "warm"}, i, _run, command)
-    for name in CACHES.keys() & commands.keys():
-        with tempfile.TemporaryDirectory() as empty:
-            cold = {CACHES[name]: empty}
-            plan.measure("process", name, {"cache": "empty"}, 0, _run, commands[name], cold)
+        cases = [(name, cache) for name in commands for cache in ("warm", "empty") if cache == "warm" or name in CACHES]
+        for name, cache in random.Random(i).sample(cases, len(cases)):
+            with tempfile.TemporaryDirectory() as empty:
+                variables = {CACHES[name]: empty} if cache == "empty" else {}
+                plan.measure_once("process", name, {"cache": cache}, i, run, commands[name], variables)
 
 
-def _run(command: Sequence[str], variables: dict[str, str] | None = None) -> tuple[Any, bool]:
+def run(command: Sequence[str], variables: Mapping[str, str]) -> tuple[dict[str, Any], None]:
     """Wall seconds from outside, seconds of CPU, most memory, and what the process itself tells."""
-    environment = {**os.environ, **(variables or {})}
-    began = time.perf_counter()
-    started = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT, env=environment
-    )
-    assert started.stdout
-    told = json.loads(started.stdout.read().splitlines()[-1])
-    _, status, used = os.wait4(started.pid, 0)
-    wall = time.perf_counter() - began
-    started.returncode = os.waitstatus_to_exitcode(status)
-    assert started.returncode == 0, command
-    accuracy = told.get("accuracy", told.get("test_accuracy"))
-    found = {
+    with tempfile.TemporaryFile("w+") as told:
+        began = time.perf_counter()
+        started = subprocess.Popen(
+            command, stdout=told, stderr=subprocess.DEVNULL, cwd=ROOT, env={**os.environ, **variables}
+        )
+        mebibytes = 0.0
+        while (ended := os.wait4(started.pid, os.WNOHANG))[0] == 0:
+            mebibytes = max(mebibytes, _peak_mebibytes(started.pid))
+            time.sleep(LOOK)
+        wall = time.perf_counter() - began
+        started.returncode = os.waitstatus_to_exitcode(ended[1])
+        if started.returncode:
+            raise subprocess.SubprocessError(f"exit {started.returncode}")
+        told.seek(0)
+        answer = json.loads(told.read().splitlines()[-1])
+    return {
         "seconds": wall,
-        "cpu_seconds": used.ru_utime + used.ru_stime,
-        "mib": used.ru_maxrss / 1024,
-        "accuracy": accuracy,
-        "stages": told.get("stages"),
-    }
-    return found, True
+        "cpu_seconds": ended[2].ru_utime + ended[2].ru_stime,
+        "mib": mebibytes,
+        "accuracy": answer.get("accuracy", answer.get("test_accuracy")),
+        **{name: answer[name] for name in ("stages", "marks", "met") if name in answer},
+    }, None
+
+
+def _peak_mebibytes(process: int) -> float:
+    """The most memory that a process has had so far; 0 once it is gone.
+
+    What wait4 tells would do, if it did not begin at what the process had that started it.
+    """
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
+
+
+COMMANDS = {"python": ("-c", ""), "import": ("-c", "import numnet"), "help": ("-m", "numnet.train", "--help")}
+STARTS = 5
+
+
+def start(plan: Plan) -> None:
+    """Seconds of `import numnet` and of `--help`, whole processes; and of a Python that does nothing."""
+    for i in range(plan.rounds):
+        for name, command in COMMANDS.items():
+            plan.measure_once("start", name, {}, i, _start, command)
+
+
+def _start(command: tuple[str, ...]) -> tuple[float, None]:
+    """Median seconds of a process."""
+    took = []
+    for _ in range(STARTS):
+        began = time.perf_counter()
+        subprocess.run((sys.executable, *command), check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+        took.append(time.perf_counter() - began)
+    return statistics.median(took), None
 
 
 def install(plan: Plan) -> None:
     """Megabytes and packages that come with each framework, numnet's three included."""
     for name, package in install_size.PACKAGES.items():
-        plan.measure("install", name, {}, 0, _weigh, package)
+        plan.measure_once("install", name, {}, 0, _weigh, package)
 
 
-def _weigh(package: str) -> tuple[Any, bool]:
-    return install_size.of(package), True
+def _weigh(package: str) -> tuple[Any, None]:
+    return install_size.of(package), None

@@ -1,5 +1,6 @@
 """Milliseconds a step: of the recipes' networks, of all batch sizes, of all widths. Before them, equal work."""
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from benchmarks.plan import Case, Plan
 from benchmarks.problem import Problem
 from benchmarks.session import Session, sessions
 
-BLOCK = 0.4  # seconds of training in a sample: long beside a timer's tick, short beside a neighbour's visit
+BLOCK = 0.3  # seconds of training in a sample: long beside a timer's tick, short beside a neighbour's visit
 WARM_UP = 2  # calls before the first that counts: the first one compiles
 BATCHES = (1, 8, 32, 128, 512, 1024, 4096)
 WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
@@ -23,11 +24,11 @@ def verify(plan: Plan) -> None:
     """Which rivals do equal work, and may be timed."""
     for net in nets.NETS:
         for name in plan.rivals:
-            plan.measure("equal", name, {"net": net}, 0, _check, name, net, plan)
+            plan.measure_once("equal", name, {"net": net}, 0, _check, name, net, plan)
 
 
-def _check(name: str, net: str, plan: Plan) -> tuple[Any, bool]:
-    return equal.check(name, net, plan.folder), True
+def _check(name: str, net: str, plan: Plan) -> tuple[Any, None]:
+    return equal.check(name, net, plan.folder), None
 
 
 def step(plan: Plan) -> None:
@@ -59,21 +60,26 @@ def _swept(plan: Plan) -> list[str]:
 
 
 def _time(plan: Plan, job: str, case: Case, names: Sequence[str], problem: Problem) -> None:
-    """All rivals of a case ready at once, and each at work in turn, round after round."""
+    """All rivals of a case ready at once, and each at work in turn, round after round, in an order drawn for each."""
     threads = case.get("threads", 2)
-    rounds = min(plan.rounds, SWEPT_ROUNDS) if job != "step" else plan.rounds
-    if not any(not plan.store.has(job, name, case, i) for name in names for i in range(rounds)):
+    rounds = plan.rounds if job == "step" else min(plan.rounds, SWEPT_ROUNDS)
+    lacking = [i for i in range(rounds) if plan.lacks(job, case, i, names)]
+    if not lacking:
         return
     with sessions(names, problem, threads) as (ready, reasons):
-        for name, reason in reasons.items():
-            print(f"{job}: {name} can't take part: {reason}", flush=True)
         counts = {session.name: warm_up(session) for session in ready}
         probe = Probe(threads)
-        for i in range(rounds):
-            for session in ready:
+        for i in lacking:
+            for name, reason in reasons.items():
+                plan.measure(job, name, case, i, _failed, reason)
+            for session in random.Random(i).sample(ready, len(ready)):
                 plan.measure(job, session.name, case, i, probe.watch, sample, session, counts[session.name])
             if job == "step":
                 plan.measure(job, "roofline", case, i, probe.watch, _floor, problem, threads)
+
+
+def _failed(reason: str) -> tuple[Any, None]:
+    return {"failed": reason}, None
 
 
 def warm_up(session: Session) -> int:

@@ -6,16 +6,13 @@ the page of other samples does.
 
 import argparse
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.report import goals, ladder, products, sections
 from benchmarks.report.markdown import prose, section
 from benchmarks.report.readme import summary
 from benchmarks.report.rows import Results
-from benchmarks.samples import RESULTS, ROOT, Store, describe_machine
-
-PACKAGES = ("numnet", "numpy", "numba", "llvmlite", "tensorflow-cpu", "keras", "torch", "jax", "scikit-learn")
+from benchmarks.samples import RESULTS, ROOT, Store
 
 
 def main() -> int:
@@ -33,15 +30,16 @@ def main() -> int:
     draw_all(results)
     docs = ROOT / "docs"
     (docs / "benchmark.md").write_text(page(results))
-    (docs / "ladder.md").write_text(ladder.page(results))
-    print("written: docs/benchmark.md, docs/ladder.md and their plots")
+    if results.has("ladder"):
+        (docs / "ladder.md").write_text(ladder.page(results))
+    print("written: docs/benchmark.md, docs/ladder.md where it was climbed, and their plots")
     return 0
 
 
 def page(results: Results) -> str:
-    """The text of docs/benchmark.md."""
-    parts = [make(results) for job, make in SECTIONS if results.store.of(job)]
-    return "\n\n".join([head(results), *parts, HOW]) + "\n"
+    """The text of docs/benchmark.md: what there are samples for."""
+    parts = [make(results) for job, make in SECTIONS if results.has(job)]
+    return section(head(results), *parts, HOW) + "\n"
 
 
 # The job that a section is about, and what writes it.
@@ -61,36 +59,29 @@ SECTIONS = (
 
 def head(results: Results) -> str:
     """What this page is, of what machine, versions and code."""
-    commits = ", ".join(sorted({s.commit for s in results.store.samples}))
+    commits = ", ".join(sorted({s.commit for s in results.shown}))
+    known = results.store.environments()
+    machines = "; ".join(known.get(digest, digest) for digest in sorted({s.environment for s in results.shown}))
     return section(
         "# numnet beside the frameworks",
-        prose("""Written by `make bench` from the samples in [benchmarks/results](../benchmarks/results); nothing here
-            was typed in. numnet's losses are in bold."""),
-        prose(f"""Measured on {describe_machine()}. The machine is rented and shared: a neighbour on the other half of a
-            core can halve its speed at any time, so absolute times drift and ratios within a round hold. Commits
-            {commits}. Versions: {_versions()}."""),
+        prose("""Written by `make bench` from the samples in [benchmarks/results](../benchmarks/results). numnet's
+            losses are in bold."""),
+        prose(f"""Measured on {machines}, at the commits {commits}. On a rented machine a neighbour on the other half of
+            a core can halve its speed at any time: absolute times drift, and ratios within a round hold."""),
     )
-
-
-def _versions() -> str:
-    found = []
-    for package in PACKAGES:
-        try:
-            found.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            found.append(f"{package} not here")
-    return ", ".join(found)
 
 
 HOW = """## How it was measured, and how to repeat it
 
 - Each rival is one file in [benchmarks/rivals](../benchmarks/rivals), written as its own community advises, in a
   process of its own, bound to as many cores as it has threads. Nobody is timed whose work was not found equal.
-- All rivals of a case are ready in memory at once, warmed up, and take turns: round after round, 0.4 seconds each.
-- Before and after each block a fixed product is timed on each core. Where it takes 15 % more than the least that it is
-  known to take, somebody else is at work: the block is done again, up to four times, and else marked.
-- Figures are medians over undisturbed rounds; ratios are taken within a round, and their 95 % intervals come from a
-  bootstrap over rounds. Every sample is kept as a line of JSON with its commit and machine.
+- All rivals of a case are ready in memory at once, warmed up, and take turns, in an order that is drawn for each round:
+  about 0.3 seconds each, or one call where a rival's calls take longer.
+- Steps, sweeps and answers are watched: before and after each block a fixed product is timed on each core. Where it
+  takes 15 % more than the least that it is known to take on this machine, somebody else was at work.
+- Figures are medians over undisturbed rounds, or over all where fewer than six were undisturbed; ratios are taken
+  within a round; intervals are order statistics, which assume nothing of how times are distributed.
+- Every sample is kept as a line of JSON with its commit, its machine and what the probe took.
 
 ```sh
 make bench-install                                  # .venv-bench, with every rival, some 3 GB

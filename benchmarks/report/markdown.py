@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.figures import Figure
 
-DISTURBED = "°"  # behind a figure of which fewer than three rounds were undisturbed
+DISTURBED = "°"  # behind a figure of which fewer than six rounds were undisturbed
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -24,9 +24,11 @@ def milliseconds(figure: Figure) -> str:
 
 
 def times(figure: Figure) -> str:
-    """Such as "1.31 (1.28 to 1.35)"; bold below 1, where numnet is the slower."""
+    """Such as "1.31 (1.28 to 1.35)"; bold where the whole interval is below 1, and numnet the slower."""
+    if figure.rounds == 0:
+        return "-"
     text = f"{figure.median:.2f} ({figure.low:.2f} to {figure.high:.2f})"
-    return mark(figure, f"**{text}**" if figure.median < 1 else text)
+    return mark(figure, f"**{text}**" if figure.high < 1 else text)
 
 
 def number(value: float) -> str:

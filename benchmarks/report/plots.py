@@ -7,8 +7,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from benchmarks.figures import median
-from benchmarks.report.rows import NUMNET, TEXTBOOK, Results
+from benchmarks.report.rows import NUMNET, TEXTBOOK, Results, failure
 from benchmarks.rival import NAMES
 
 PICTURES = Path(__file__).parent.parent.parent / "docs" / "pictures"
@@ -21,10 +20,13 @@ plt.rcParams.update({"font.size": 10, "axes.spines.top": False, "axes.spines.rig
 def draw_all(results: Results) -> None:
     """Write every plot that there are samples for."""
     PICTURES.mkdir(exist_ok=True)
-    draw_steps(results)
+    if results.has("step"):
+        draw_steps(results)
     for job in ("batch", "width"):
-        draw_sweep(results, job)
-    draw_race(results)
+        if results.has(job):
+            draw_sweep(results, job)
+    if results.has("race"):
+        draw_race(results)
 
 
 def draw_steps(results: Results) -> None:
@@ -32,7 +34,7 @@ def draw_steps(results: Results) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
     for axis, net in zip(axes, ("tutorial", "intended"), strict=True):
         found = results.medians("step", net=net, threads=2)
-        floor = found.pop("roofline").median
+        floor = found.pop("roofline").median if "roofline" in found else 0.0
         names = list(found)[::-1]
         spread = [[found[n].median - found[n].low for n in names], [found[n].high - found[n].median for n in names]]
         axis.barh(
@@ -48,17 +50,15 @@ def draw_steps(results: Results) -> None:
 def draw_sweep(results: Results, job: str) -> None:
     """Images a second over batch size or width, both axes logarithmic."""
     figure, axis = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    found = results.store.of(job)
-    for name, colour, mark in zip([n for n in NAMES if n in {s.rival for s in found}], LINES, MARKS, strict=False):
-        mine = {size: [s for s in found if s.rival == name and s.case[job] == size] for size in _sizes(results, job)}
-        course = {
-            size: (size if job == "batch" else 128) * 1e3 / median(samples).median
-            for size, samples in mine.items()
-            if samples
-        }
-        axis.plot(list(course), list(course.values()), marker=mark, color=colour, label=results.title(name))
+    sizes = sorted({s.case[job] for s in results.store.of(job)})
+    found = {size: results.medians(job, **{job: size}) for size in sizes}
+    names = [name for name in NAMES if any(name in each for each in found.values())]
+    for name, colour, mark in zip(names, LINES, MARKS, strict=False):
+        images = {size: size if job == "batch" else 128 for size in sizes if name in found[size]}
+        rates = [1e3 * count / found[size][name].median for size, count in images.items()]
+        axis.plot(list(images), rates, marker=mark, color=colour, label=results.title(name))
     axis.set(xscale="log", yscale="log", xlabel=job, ylabel="images a second")
-    axis.set_xticks(_sizes(results, job), [str(size) for size in _sizes(results, job)])
+    axis.set_xticks(sizes, [str(size) for size in sizes])
     axis.minorticks_off()
     axis.legend(frameon=False)
     axis.grid(alpha=0.3)
@@ -70,6 +70,8 @@ def draw_race(results: Results) -> None:
     figure, axis = plt.subplots(figsize=(7, 4.2), layout="constrained")
     runs = {}
     for sample in results.store.of("race"):
+        if failure(sample):
+            continue
         runs.setdefault(sample.rival, []).append(sample.value)
     for name, each in runs.items():
         middle = sorted(each, key=lambda run: run["marks"][-1][0])[len(each) // 2]
@@ -82,10 +84,6 @@ def draw_race(results: Results) -> None:
     axis.set(xlabel="seconds from the start of the process", ylabel="accuracy on the test images", xlim=(0, None))
     axis.margins(x=0.25)
     _save(figure, "benchmark-race.png")
-
-
-def _sizes(results: Results, job: str) -> list[int]:
-    return sorted({s.case[job] for s in results.store.of(job)})
 
 
 def _colour(name: str) -> str:

@@ -5,10 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
+from benchmarks.figures import Figure, figure
 from benchmarks.report import markdown
-from benchmarks.report.markdown import number, prose, table
+from benchmarks.report.markdown import number, prose, table, times
 from benchmarks.report.rows import Results
 
 KINDS = {"forward": "a @ b", "dw": "a.T @ b", "dx": "a @ b.T"}
@@ -26,17 +25,9 @@ def rows_of(results: Results) -> dict[tuple[str, str], dict[int, Row]]:
     return found
 
 
-def share(row: Row) -> float:
+def share(row: Row) -> Figure:
     """numnet's speed as a share of OpenBLAS's: the median over samples taken one after the other."""
-    return statistics.median(b / a for a, b in zip(row["numnet"], row["openblas"], strict=True))
-
-
-def interval(row: Row) -> tuple[float, float]:
-    """The 95 % interval of `share`, by a bootstrap over the samples."""
-    ratios = np.array(row["openblas"]) / np.array(row["numnet"])
-    drawn = np.random.default_rng(0).choice(ratios, (2_000, len(ratios)))
-    low, high = np.quantile(np.median(drawn, axis=1), (0.025, 0.975))
-    return float(low), float(high)
+    return figure([b / a for a, b in zip(row["numnet"], row["openblas"], strict=True)])
 
 
 def section(results: Results) -> str:
@@ -63,7 +54,5 @@ def _name(kind: str) -> str:
 def _cells(row: Row | None) -> Iterable[str]:
     if row is None:
         return "-", "-"
-    low, high = interval(row)
-    text = f"{share(row):.2f} ({low:.2f} to {high:.2f})"
     speed = row["flops"] / statistics.median(row["numnet"]) / 1e9
-    return number(speed), f"**{text}**" if share(row) < 1 else text
+    return number(speed), times(share(row))

@@ -3,7 +3,7 @@
 from benchmarks.figures import median, ratio
 from benchmarks.report.markdown import milliseconds, number, prose, section, table
 from benchmarks.report.rows import NUMNET, TEXTBOOK, Results
-from benchmarks.samples import Sample, describe_machine
+from benchmarks.samples import Sample
 
 FEW = ("tensorflow_tutorial", "tensorflow_loop", "keras_fit", "torch_eager", "jax_scan", TEXTBOOK)
 
@@ -20,7 +20,7 @@ def summary(results: Results) -> str:
     return section(
         table(("", "`tutorial`, ms a step", "`intended`, ms a step", "whole `tutorial`, s", "MiB at most"), rows),
         "![Milliseconds a step of each rival](docs/pictures/benchmark-step.png)",
-        prose(f"""Measured on {describe_machine()}, two threads, medians of interleaved rounds; how many times numnet's
+        prose(f"""Measured on {_machine(results)}, two threads, medians of interleaved rounds; how many times numnet's
             time a rival's is, within a round. All of it, one thread, latency, sweeps, losses included:
             [docs/benchmark.md](docs/benchmark.md)."""),
     )
@@ -32,3 +32,10 @@ def _step(samples: dict[str, list[Sample]], name: str) -> str:
         return "-"
     against = "" if name == NUMNET else f"; {ratio(samples[name], samples[NUMNET]).median:.2f} times"
     return milliseconds(median(samples[name])) + against
+
+
+def _machine(results: Results) -> str:
+    """The cores, without the versions."""
+    known = results.store.environments()
+    texts = {known.get(s.environment, s.environment) for s in results.shown}
+    return "; ".join(sorted(text.partition(", numnet")[0] for text in texts))

@@ -1,5 +1,6 @@
 """The sections of docs/benchmark.md that are about rivals: a heading, what was measured, a table."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +9,7 @@ from benchmarks import equal, nets
 from benchmarks.figures import median, ratio
 from benchmarks.jobs import races
 from benchmarks.report.markdown import DISTURBED, mark, milliseconds, number, prose, section, table, times
-from benchmarks.report.rows import NUMNET, TRAIN, Results, of_rounds
+from benchmarks.report.rows import NUMNET, Results, failure, of_rounds
 from benchmarks.rival import NAMES
 from benchmarks.samples import Sample
 
@@ -27,10 +28,11 @@ def equal_work(results: Results) -> str:
         "## Equal work first",
         prose(f"""One file of initial weights and one order of the images feed all. Each rival's first {equal.STEPS}
             losses are held to those of numnet's textbook kernels in float64, without dropout and at an Adam epsilon of
-            {equal.EPSILON:g}, so that its size and its form show; with the dropout of `intended` the mean of
-            {equal.STEPS} losses must agree to {equal.CLOSE_DROPPED:.0%}. A rival that is off by more than
-            {equal.CLOSE:g} is refused. Rivals are given the images shuffled once and as floats in memory; numnet
-            shuffles in each epoch, gathers bytes and converts them in each step, all within its time."""),
+            {equal.EPSILON:g}, so that its size and its form show; so is its loss after as many steps in one call as it
+            is timed with; with the dropout of `intended` the mean of {equal.STEPS} losses must agree to
+            {equal.CLOSE_DROPPED:.0%}. A rival that is off by more than {equal.CLOSE:g} is refused. Rivals are given the
+            images shuffled once, as floats in memory, and go through them in that order in every epoch; numnet shuffles
+            in each epoch, gathers bytes and converts them in each step, all within its time."""),
         table(("rival", "how a step is written", *(f"`{net}`, largest error" for net in nets.NETS)), rows),
     )
 
@@ -44,10 +46,13 @@ def steps(results: Results) -> str:
     return section(
         "## A step of training",
         prose(f"""Milliseconds for a batch of 128 and one update of all 567,434 parameters: medians of rounds in which
-            all took turns. “Times numnet's” is the median over rounds of the ratio within a round, with its 95 %
-            interval: above 1 numnet is the faster. {DISTURBED} marks figures of which fewer than three rounds were
-            undisturbed."""),
+            all took turns. “Times numnet's” is the median over rounds of the ratio within a round, with the interval
+            that holds it with at least 95 % (of fewer than six rounds: the least and the largest): above 1 numnet is
+            the faster, in bold it is the slower by the whole interval. {DISTURBED} marks figures of which fewer than
+            six rounds were undisturbed; then all rounds count. GFLOP/s are those of dense products: zeros that numnet
+            skips are counted as done."""),
         *(part for net in nets.NETS for part in (f"### `{net}`", _step_table(results, net))),
+        results.failures("step"),
         "![Milliseconds a step of each rival](pictures/benchmark-step.png)",
         _roofline(results),
     )
@@ -64,87 +69,89 @@ def _step_table(results: Results, net: str) -> str:
 
 
 def _times(samples: dict[str, list[Sample]], name: str) -> str:
-    return "1" if name == NUMNET or NUMNET not in samples else times(ratio(samples[name], samples[NUMNET]))
+    if name == NUMNET or NUMNET not in samples:
+        return "1" if name == NUMNET else "-"
+    found = ratio(samples[name], samples[NUMNET])
+    return f"{found.median:.2f}" if name == "roofline" else times(found)
 
 
 def _roofline(results: Results) -> str:
-    """The peak, and whether it is one: no product in the run may have exceeded it."""
-    peaks, fastest = {}, dict.fromkeys((1, 2), 0.0)
+    """The peak, and whether it is one: no product of the run may have exceeded it."""
+    rows = [row for sample in results.store.of("products") for row in sample.value if "pixels" not in row["kind"]]
+    told = []
     for threads in (1, 2):
-        floors = [of_rounds(results.samples("step", net=net, threads=threads).get("roofline", [])) for net in nets.NETS]
-        peaks[threads] = STEP_GFLOP * 1e3 / min(min(floor, default=float("inf")) for floor in floors)
-    for sample in results.store.of("products"):
-        dense = [row for row in sample.value if "pixels" not in row["kind"]]
-        rates = [row["flops"] / statistics.median(row[who]) / 1e9 for row in dense for who in ("numnet", "openblas")]
-        fastest[sample.case["threads"]] = max(rates)
-    held = all(fastest[threads] <= peaks[threads] for threads in fastest)
+        floors = [v for net in nets.NETS for v in of_rounds(_floors(results, net, threads))]
+        peak = STEP_GFLOP * 1e3 / min(floors, default=math.inf)
+        rates = [r["flops"] / min(r["numnet"] + r["openblas"]) / 1e9 for r in rows if r["threads"] == threads]
+        if rates and peak:
+            verdict = "it holds" if max(rates) <= peak else "**exceeded, so that it is no roofline**"
+            who = f"{threads} thread{'s' * (threads > 1)}"
+            told.append(f"on {who} at best {peak:.0f} GFLOP/s, the fastest dense product {max(rates):.0f}: {verdict}")
     return prose(f"""The row “{results.title("roofline")}” is what the step's 332 MFLOP of dense products would take at
-        the rate of fused multiply-adds that the cores reached in the same rounds, with nothing else to do; at best
-        {peaks[1]:.0f} GFLOP/s on one and {peaks[2]:.0f} on two. The fastest dense product of the run reached
-        {fastest[1]:.0f} and {fastest[2]:.0f} GFLOP/s:
-        {"the roofline holds." if held else "**above it, so that the roofline is not one.**"}""")
+        the rate of fused multiply-adds that the cores reached in the same rounds, with nothing else to
+        do{"; " if told else ""}{"; ".join(told)}.""")
+
+
+def _floors(results: Results, net: str, threads: int) -> list[Sample]:
+    return results.samples("step", net=net, threads=threads).get("roofline", [])
 
 
 def processes(results: Results) -> str:
     """Seconds, memory and stages of the tutorial's program."""
-    parts = ("seconds", "mib", "cpu_seconds", "stages", "accuracy")
-    found = {part: results.samples("process", part, cache="warm") for part in parts}
-    empty = results.samples("process", "seconds", cache="empty")
+    found = {part: results.samples("process", part, cache="warm") for part in ("mib", "cpu_seconds", "accuracy")}
+    stages = {s.rival: s.value.get("stages") for s in results.store.of("process", cache="warm") if not failure(s)}
+    empty = results.medians("process", "seconds", cache="empty")
     rows = []
-    for name in results.medians("process", "seconds", cache="warm"):
-        wall, memory, cpu, accuracy = (
-            median(found[part][name]).median for part in ("seconds", "mib", "cpu_seconds", "accuracy")
-        )
-        cold = number(empty[name][0].value) if name in empty else "the same"
-        first = [s.value["compiled"] for s in found["stages"][name] if s.value]
-        until = number(statistics.median(first)) if first else "-"
-        rows.append([results.title(name), number(wall), cold, until, number(cpu), number(memory), f"{accuracy:.2%}"])
+    for name, wall in results.medians("process", "seconds", cache="warm").items():
+        memory, cpu, accuracy = (median(found[part][name]).median for part in found)
+        cold = number(empty[name].median) if name in empty else "the same"
+        until = number(stages[name]["compiled"]) if stages[name] else "-"
+        shown = [number(wall.median), cold, until, number(cpu), number(memory), f"{accuracy:.2%}"]
+        rows.append([results.title(name), *shown])
     header = ("", "seconds", "empty cache", "until step 143", "CPU seconds", "MiB at most", "accuracy")
     return section(
         "## The whole program",
         prose("""From the start of the process to its end: import, read MNIST, 1,001 steps of `tutorial` on two threads
-            (`python -m numnet.train`: 1,000), test. Who keeps compiled code between runs compiles it first when the
-            cache is empty."""),
+            (`python -m numnet.train`: 1,000), test; medians of three. Who keeps compiled code between runs as it comes
+            (numnet and `torch.compile`) compiles it first when the cache is empty; the others compile every time."""),
         table(header, rows),
-        _memory(results),
+        results.failures("process"),
     )
-
-
-def _memory(results: Results) -> str:
-    memory = {name: figure.median for name, figure in results.medians("process", "mib", cache="warm").items()}
-    others = [name for name in memory if name.startswith("tensorflow")]
-    if TRAIN not in memory or not others:
-        return ""
-    leanest = min(others, key=memory.__getitem__)
-    return prose(f"""`python -m numnet.train` needs {memory[TRAIN] / memory[leanest]:.0%} of the memory of the leanest
-        TensorFlow ({results.title(leanest)}, {number(memory[leanest])} MiB).""")
 
 
 def race(results: Results) -> str:
     """Seconds to 98 %."""
     runs: dict[str, list[dict[str, Any]]] = {}
     for sample in results.store.of("race"):
-        runs.setdefault(sample.rival, []).append(sample.value)
-    names = sorted(runs, key=lambda name: statistics.median(_seconds(run) for run in runs[name]))
+        if not failure(sample):
+            runs.setdefault(sample.rival, []).append(sample.value)
+    names = sorted(runs, key=lambda name: race_seconds(runs[name]))
     header = ("", "seconds, median (least to most)", "met", "batch, length, peak rate", "accuracy at the end")
     return section(
         f"## Seconds to {races.TARGET:.0%}",
         prose(f"""From the start of the process, imports, compiling and tests included, until {races.TARGET:.0%} of the
-            test images are right: the tutorial's layer sizes with ReLU, Adam, one cycle of the learning rate. All start
-            from the same weights and look for the mark after each epoch."""),
+            test images are right: the tutorial's layer sizes with ReLU, Adam, one cycle of the learning rate over few
+            epochs, the mark looked for after each. A run is a seed, and a run that does not meet the mark counts as one
+            that never ends. Caches of compiled code are warm for who has one as it comes."""),
         table(header, [_race_row(results.title(name), runs[name]) for name in names]),
+        results.failures("race"),
         "![Accuracy over seconds](pictures/benchmark-race.png)",
     )
 
 
+def race_seconds(runs: Sequence[dict[str, Any]]) -> float:
+    """The median of the seconds to the mark, a run that failed it counting as endless."""
+    return statistics.median(_seconds(run) if run["met"] else math.inf for run in runs)
+
+
 def _race_row(title: str, runs: Sequence[dict[str, Any]]) -> list[str]:
-    settings, met = runs[0]["settings"], [run for run in runs if run["met"]]
-    seconds = sorted(_seconds(run) for run in met)
-    shown = [number(s) for s in (statistics.median(seconds), seconds[0], seconds[-1])] if met else []
+    settings, seconds = runs[0]["settings"], sorted(_seconds(run) for run in runs if run["met"])
+    middle = race_seconds(runs)
+    shown = f"{number(middle)} ({number(seconds[0])} to {number(seconds[-1])})" if math.isfinite(middle) else "not met"
     return [
         title,
-        "{} ({} to {})".format(*shown) if met else "not met",
-        f"{len(met)} of {len(runs)}",
+        shown,
+        f"{len(seconds)} of {len(runs)}",
         f"{settings['batch_size']}, {settings['epochs']} epochs, {settings['learning_rate']:g}",
         f"{statistics.median(run['marks'][-1][1] for run in runs):.2%}",
     ]
@@ -211,14 +218,15 @@ def _swept(samples: dict[str, list[Sample]], name: str) -> str:
 
 def neighbours(results: Results) -> str:
     """With one of the two cores taken."""
-    quiet = results.samples("step", net="intended", threads=2)
+    alone, busy = (results.samples("neighbour", part) for part in ("alone", "busy"))
     rows = []
-    for name, figure in results.medians("neighbour").items():
-        alone = median(quiet[name])
-        times_as_long = f"{figure.median / alone.median:.1f}"
-        rows.append([results.title(name), milliseconds(alone), number(figure.median), times_as_long])
+    for name, figure in results.medians("neighbour", "busy").items():
+        slower = ratio(busy[name], alone[name])
+        shown = f"{slower.median:.1f} ({slower.low:.1f} to {slower.high:.1f})"
+        rows.append([results.title(name), number(median(alone[name]).median), number(figure.median), shown])
     return section(
         "## With a busy neighbour",
-        "`intended` on two threads while another process keeps one of the two cores busy without a pause.",
+        prose("""`intended` on two threads, alone and right after that while another process keeps one of the two cores
+            busy without a pause."""),
         table(("", "alone, ms a step", "with the neighbour", "times as long"), rows),
     )

@@ -5,5 +5,5 @@ from benchmarks.rivals import keras_fit
 
 class Rival(keras_fit.Rival):
     title = "Keras fit, jit_compile=False"
-    about = "one fit for 143 steps, operation by operation"
+    about = "one fit an epoch, operation by operation"
     jit_compile = False

@@ -28,7 +28,7 @@ class Rival(rival.Rival):
         self.optimizer = Adam(self.network.kernels, self.network.parameters, epsilon=problem.epsilon)
         # the stream shuffles as it goes: the order of its epoch 0 is the one in the problem's file
         self.stream = BatchStream(
-            load_mnist().train, problem.batch_size, seed=0, kernels=self.network.kernels, dtype=self.dtype
+            load_mnist().train, problem.batch_size, seed=problem.seed, kernels=self.network.kernels, dtype=self.dtype
         )
 
     def _use_threads(self, threads: int) -> None:
@@ -40,7 +40,7 @@ class Rival(rival.Rival):
         for step in range(first, first + count):
             loss = training_step(
                 self.network, self.optimizer, self.stream.batch(step),
-                draw=Draw(0, step), learning_rate=self.problem.learning_rate(step),
+                draw=Draw(self.problem.seed, step), learning_rate=self.problem.learning_rate(step),
             )  # fmt: skip
         return loss
 

@@ -54,7 +54,8 @@ class Team:
         first = -words.ctypes.data % LINE // 8
         self.board = words.ctypes.data + 8 * first
         words[first + WAKE // 8], words[first + REST // 8] = _address_of(_python.PyThread_release_lock), _rest()
-        _help.compile((types.intp,) * 3)  # here, so that no thread is in the compiler when the process ends
+        # here, so that no thread is in the compiler when the process ends
+        _help.compile((types.intp,) * 3)  # type: ignore[attr-defined]
         for number in range(helpers):
             place = ASLEEP + number * HELPER
             words[first + (place + LOCK) // 8] = _new_lock()
