@@ -5,7 +5,6 @@ show in the losses. That dropout is at work, and where it should be, the mean lo
 """
 
 import statistics
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +31,8 @@ def refusal(store: Store, name: str, net: str) -> str:
 
 def check(name: str, net: str, folder: Path) -> dict[str, Any]:
     """How far a rival's losses are from the textbook's on a net, and why it is refused, if it is."""
-    plain = nets.of_recipe(net, folder, drop=False, epsilon=EPSILON)
     try:
-        losses, facts = _losses(name, plain)
-        error = max(abs(a - b) / abs(b) for a, b in zip(losses, textbook(plain), strict=True))
-        whole = _error_of_a_call(name, plain)
+        error, whole, facts = _errors(name, nets.of_recipe(net, folder, drop=False, epsilon=EPSILON))
         dropped = _dropped_error(name, nets.of_recipe(net, folder))
     except Unable as unable:
         return {"refusal": str(unable)}
@@ -50,34 +46,36 @@ def check(name: str, net: str, folder: Path) -> dict[str, Any]:
     return {"error": error, "whole": whole, "dropped": dropped, "refusal": refusal} | told
 
 
-def _error_of_a_call(name: str, problem: Problem) -> float:
-    """Of what a rival tells after as many steps in one call as it is timed with, which may run other code than one."""
+def _errors(name: str, problem: Problem) -> tuple[float, float, dict[str, Any]]:
+    """Relative errors: the largest of the first losses, each step a call, and that of the steps after them in one.
+
+    One call, as long as a rival is timed with, may run other code than many. It ends where the epoch does, after which
+    the reference shuffles again.
+    """
     session = Session(name, problem, threads=2)
     try:
-        steps: int = session.facts["call_steps"]
-        _, loss = session.train(steps)
+        first = [session.train(1)[1] for _ in range(STEPS)]
+        count = min(session.facts["call_steps"], problem.batches - STEPS)
+        _, last = session.train(count)
     finally:
         session.close()
-    losses = textbook(problem, steps)
-    right = statistics.mean(losses) if session.facts["tells_mean"] else losses[-1]
-    return abs(loss - right) / right
+    right = textbook(problem, STEPS + count)
+    error = max(abs(a - b) / abs(b) for a, b in zip(first, right[:STEPS], strict=True))
+    told = statistics.mean(right[STEPS:]) if session.facts["tells_mean"] else right[-1]
+    return error, abs(last - told) / abs(told), session.facts
 
 
 def _dropped_error(name: str, problem: Problem) -> float:
     """Of the mean loss with the net's own dropout, 0 where it has none."""
     if not problem.drop_rate:
         return 0.0
-    right = statistics.mean(textbook(problem))
-    return abs(statistics.mean(_losses(name, problem)[0]) - right) / right
-
-
-def _losses(name: str, problem: Problem) -> tuple[list[float], dict[str, Any]]:
-    """A rival's first losses, and what it says of itself."""
     session = Session(name, problem, threads=2)
     try:
-        return [session.train(1)[1] for _ in range(STEPS)], session.facts
+        found = statistics.mean(session.train(1)[1] for _ in range(STEPS))
     finally:
         session.close()
+    right = statistics.mean(textbook(problem, STEPS))
+    return abs(found - right) / right
 
 
 class Textbook(numnet_textbook.Rival):
@@ -86,8 +84,13 @@ class Textbook(numnet_textbook.Rival):
     dtype = "float64"
 
 
-@cache
-def textbook(problem: Problem, steps: int = STEPS) -> list[float]:
-    """The first losses, by numnet's textbook kernels in float64."""
-    reference = Textbook(problem, threads=2)
-    return [reference.train(step, 1) for step in range(steps)]
+def textbook(problem: Problem, steps: int) -> list[float]:
+    """The first losses, by numnet's textbook kernels in float64; as many as were asked for so far are kept."""
+    kept = _kept.setdefault(problem, [])
+    if len(kept) < steps:
+        reference = Textbook(problem, threads=2)
+        kept[:] = [reference.train(step, 1) for step in range(steps)]
+    return kept[:steps]
+
+
+_kept: dict[Problem, list[float]] = {}
