@@ -89,6 +89,8 @@ def _products(results: Results) -> list[Goal]:
             for (kind, shape), found in products.rows_of(results).items()
             if threads in found
         }
+        if not shares:
+            continue
         good = sum(share >= products.ENOUGH for share in shares.values())
         worst = min(shares, key=shares.__getitem__)
         found = f"{good} of {len(shares)} rows; median {statistics.median(shares.values()):.2f}, "

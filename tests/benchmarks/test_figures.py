@@ -1,22 +1,26 @@
 """Medians, ratios and intervals, on samples whose figures are worked by hand."""
 
+import math
+
 import pytest
 
 pytest.importorskip("threadpoolctl", reason="the benchmark suite's own library is not installed")
 
-from benchmarks.figures import median, ratio
+from benchmarks.figures import across, median, ratio
 from benchmarks.report.markdown import number, table, times
 from benchmarks.samples import Sample
 
 
-def samples(values: list[float], disturbed: tuple[int, ...] = ()) -> list[Sample]:
+def samples(values: list[float], disturbed: tuple[int, ...] = (), session: str = "s") -> list[Sample]:
     """One for each round; the rounds named were disturbed."""
-    return [Sample("step", "a", {}, i, value, i not in disturbed, "c", "m") for i, value in enumerate(values)]
+    return [
+        Sample("step", "a", {}, i, value, 1.0, i not in disturbed, "c", "m", session) for i, value in enumerate(values)
+    ]
 
 
-def test_disturbed_rounds_do_not_count_where_three_others_do() -> None:
-    found = median(samples([3.0, 1.0, 99.0, 2.0], disturbed=(2,)))
-    assert (found.median, found.rounds, found.quiet) == (2.0, 3, True)
+def test_disturbed_rounds_do_not_count_where_six_others_do() -> None:
+    found = median(samples([3.0, 1.0, 99.0, 2.0, 4.0, 5.0, 6.0], disturbed=(2,)))
+    assert (found.median, found.rounds, found.quiet) == (3.5, 6, True)
 
 
 def test_with_too_few_undisturbed_rounds_all_count_and_the_figure_says_so() -> None:
@@ -26,32 +30,46 @@ def test_with_too_few_undisturbed_rounds_all_count_and_the_figure_says_so() -> N
 
 def test_a_ratio_is_taken_within_each_round() -> None:
     """The machine halves its speed in the last two rounds; the ratio does not see it."""
-    slow, fast = samples([4.0, 4.2, 8.0, 8.4, 8.2]), samples([2.0, 2.1, 4.0, 4.2, 4.1])
-    found = ratio(slow, fast)
+    found = ratio(samples([4.0, 4.2, 8.0, 8.4, 8.2]), samples([2.0, 2.1, 4.0, 4.2, 4.1]))
     assert found[:3] == pytest.approx((2.0, 2.0, 2.0))
 
 
 def test_a_round_in_which_either_was_disturbed_leaves_the_ratio() -> None:
-    slow, fast = samples([4.0, 4.0, 4.0, 4.0], disturbed=(0,)), samples([2.0, 1.0, 2.0, 2.0], disturbed=(1,))
-    assert ratio(slow, fast).rounds == 4  # only two rounds are left, too few: all count, and it is marked
-    slow, fast = samples([40.0, 4.0, 4.0, 4.0], disturbed=(0,)), samples([2.0, 2.0, 2.0, 2.0])
-    assert ratio(slow, fast)[:4] == pytest.approx((2.0, 2.0, 2.0, 3))
+    slow, fast = samples([40.0] + [4.0] * 7, disturbed=(0,)), samples([2.0] * 7 + [1.0], disturbed=(7,))
+    assert ratio(slow, fast)[:4] == pytest.approx((2.0, 2.0, 2.0, 6))
+    assert ratio(slow[:5], fast[:5])[:4] == pytest.approx((2.0, 2.0, 20.0, 5))  # too few are left: all count
 
 
-def test_the_interval_holds_the_median_and_widens_with_the_spread() -> None:
-    narrow, wide = median(samples([1.0, 1.01, 1.02, 0.99, 0.98])), median(samples([1.0, 2.0, 3.0, 0.5, 0.2]))
-    assert narrow.low <= 1.0 <= narrow.high
-    assert wide.high - wide.low > 10 * (narrow.high - narrow.low)
+def test_rounds_of_two_runs_are_never_paired() -> None:
+    found = ratio(samples([4.0] * 3, session="monday"), samples([2.0] * 3, session="tuesday"))
+    assert found.rounds == 0
+    assert math.isnan(found.median)
+    assert times(found) == "-"
+
+
+def test_across_cases_the_interval_is_the_widest() -> None:
+    found = across(samples([4.0, 5.0, 6.0]), samples([1.0, 2.0, 4.0]))
+    assert found[:3] == (2.5, 1.0, 6.0)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "low", "high"), [(3, 0, 2), (5, 0, 4), (6, 0, 5), (8, 0, 7), (9, 1, 7), (12, 2, 9), (20, 5, 14)]
+)
+def test_intervals_are_those_of_the_printed_tables(rounds: int, low: int, high: int) -> None:
+    """The ranks for 95 %, as tables of the sign test have them: of 9 the 2nd and 8th, of 20 the 6th and 15th."""
+    found = median(samples([float(i) for i in range(rounds)]))
+    assert (found.low, found.high) == (low, high)
 
 
 def test_numbers_are_written_with_three_digits_that_count() -> None:
     assert [number(v) for v in (1234.5, 100, 99.94, 1.2345, 0.12345)] == ["1,234", "100", "99.9", "1.23", "0.12"]
 
 
-def test_a_loss_is_printed_as_plainly_as_a_win() -> None:
-    win, loss = (ratio(samples([value] * 3), samples([2.0] * 3)) for value in (3.0, 1.0))
-    assert times(win) == "1.50 (1.50 to 1.50)"
-    assert times(loss) == "**0.50 (0.50 to 0.50)**"
+def test_a_loss_is_in_bold_and_a_tie_is_neither() -> None:
+    win, loss, tie = (ratio(samples([v, v, v + 0.5]), samples([2.0] * 3)) for v in (3.0, 1.0, 1.9))
+    assert times(win) == "1.50 (1.50 to 1.75)"
+    assert times(loss) == "**0.50 (0.50 to 0.75)**"
+    assert times(tie) == "0.95 (0.95 to 1.20)"
 
 
 def test_a_table_sets_numbers_to_the_right() -> None:

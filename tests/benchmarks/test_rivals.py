@@ -23,7 +23,7 @@ def test_a_problem_survives_its_file(tmp_path: Path) -> None:
 
 def test_flops_are_those_worked_by_hand(tmp_path: Path) -> None:
     """4-3-2 at a batch of 5: forward 2·5·(12+6) = 180, dw the same, dx of the second layer 2·5·6 = 60."""
-    problem = Problem((4, 3, 2), "relu", 0.0, 5, (1e-3,), 1e-8, "")
+    problem = Problem((4, 3, 2), "relu", 0.0, 5, (1e-3,), 1e-8, 0, "")
     assert problem.flops() == 180 + 180 + 60
 
 
@@ -67,28 +67,36 @@ def test_a_rival_that_dies_gives_its_last_words(tmp_path: Path, monkeypatch: pyt
 
 
 class Recited:
-    """A rival that gives the textbook's losses, each a little changed."""
+    """A rival that gives the textbook's losses: single steps times one factor, a call of many times another."""
 
-    facts = types.MappingProxyType({"title": "recited", "about": ""})
+    facts = types.MappingProxyType({"title": "recited", "about": "", "call_steps": 20, "tells_mean": False})
 
-    def __init__(self, losses: list[float], factor: float) -> None:
-        self._losses = iter(losses)
-        self.factor = factor
+    def __init__(self, problem: Problem, factor: float, whole: float) -> None:
+        self._losses = equal.textbook(problem, equal.STEPS + 20)
+        self._factor, self._whole, self._taken = factor, whole, 0
 
     def train(self, count: int) -> tuple[float, float]:
-        assert count == 1
-        return 0.0, next(self._losses) * self.factor
+        self._taken += count
+        return 0.0, self._losses[self._taken - 1] * (self._factor if count == 1 else self._whole)
 
     def close(self) -> None: ...
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("factor", "refused"), [(1 + 1e-4, False), (1 + 2e-3, True), (float("nan"), True)])
+@pytest.mark.parametrize(
+    ("factor", "whole", "told"),
+    [
+        (1 + 1e-4, 1 - 1e-4, ""),
+        (1 + 2e-3, 1, "its losses are off by 2.0e-03"),
+        (1, 1 - 2e-3, "after a whole call its loss is off by 2.0e-03"),
+        (float("nan"), 1, "its losses are off by nan"),
+    ],
+)
 def test_losses_that_are_off_are_refused(
-    factor: float, refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    factor: float, whole: float, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(equal, "Session", lambda _, problem, threads: Recited(equal.textbook(problem), factor))
-    assert bool(equal.check("recited", "tutorial", tmp_path)["refusal"]) is refused
+    monkeypatch.setattr(equal, "Session", lambda _, problem, threads: Recited(problem, factor, whole))
+    assert equal.check("recited", "tutorial", tmp_path)["refusal"] == told
 
 
 @pytest.mark.slow
@@ -96,7 +104,7 @@ def test_dropout_that_is_left_out_is_noticed(tmp_path: Path, monkeypatch: pytest
     undropped = nets.of_recipe("intended", tmp_path, drop=False)
 
     def cheat(_: str, problem: Problem, threads: int) -> Recited:
-        return Recited(equal.textbook(undropped if problem.drop_rate else problem), 1.0)
+        return Recited(undropped if problem.drop_rate else problem, 1, 1)
 
     monkeypatch.setattr(equal, "Session", cheat)
     assert "dropout" in equal.check("recited", "intended", tmp_path)["refusal"]
@@ -108,7 +116,7 @@ def test_another_form_of_epsilon_shows_in_the_losses(tmp_path: Path) -> None:
     problem = nets.of_recipe("tutorial", tmp_path, drop=False, epsilon=equal.EPSILON)
     other = equal.Textbook(problem, threads=2)
     other.optimizer.epsilon_form = "pytorch"
-    errors = [abs(other.train(s, 1) - right) / right for s, right in enumerate(equal.textbook(problem))]
+    errors = [abs(other.train(s, 1) - right) / right for s, right in enumerate(equal.textbook(problem, 50))]
     assert max(errors) > 5 * equal.CLOSE
 
 
