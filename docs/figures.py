@@ -67,6 +67,12 @@ def program() -> str:
     return f"```python\n{source}\n```\n\nIt prints\n\n```text\n{run('docs/example.py').rstrip()}\n```"
 
 
+def gradcheck() -> str:
+    """The certificate of the network that the recipe `intended` trains, as the command prints it."""
+    command = ("-m", "numnet.explain", "gradcheck")
+    return f"```text\n$ python {' '.join(command)}\n{run(*command).rstrip()}\n```"
+
+
 def recipes() -> str:
     """Each recipe's accuracy over five seeds, on MNIST and, where FASHION_MNIST names a folder of it, there too."""
     rows = ["| recipe | what | data | test accuracy, mean of 5 seeds (lowest to highest) | seconds to train |"]
@@ -231,6 +237,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "templates": templates,
     "own_digit": own_digit,
     "program": program,
+    "gradcheck": gradcheck,
     "recipes": recipes,
     "benchmark": benchmark,
 }

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numnet.data.datasets import Dataset, Split, load_folder, load_mnist
     from numnet.data.image import see
     from numnet.errors import NumnetError
+    from numnet.explain.certificate import Certificate
+    from numnet.explain.gradcheck import gradcheck
     from numnet.nn.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Tanh
     from numnet.nn.network import Network
     from numnet.training.callbacks import BatchLog, Callback, History, ProgressBar, Run, Validation
@@ -31,6 +33,8 @@ _HOMES = {
     "numnet.data.datasets": ("Dataset", "Split", "load_folder", "load_mnist"),
     "numnet.data.image": ("see",),
     "numnet.errors": ("NumnetError",),
+    "numnet.explain.certificate": ("Certificate",),
+    "numnet.explain.gradcheck": ("gradcheck",),
     "numnet.nn.layers": ("Dense", "Dropout", "Layer", "ReLU", "Sigmoid", "Tanh"),
     "numnet.nn.network": ("Network",),
     "numnet.training.callbacks": ("BatchLog", "Callback", "History", "ProgressBar", "Run", "Validation"),
@@ -43,6 +47,7 @@ _HOMES = {
 __all__ = [
     "BatchLog",
     "Callback",
+    "Certificate",
     "Dataset",
     "Dense",
     "Dropout",
@@ -60,6 +65,7 @@ __all__ = [
     "__version__",
     "evaluate",
     "fit",
+    "gradcheck",
     "load_folder",
     "load_mnist",
     "load_model",

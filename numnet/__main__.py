@@ -11,6 +11,7 @@ VERBS = {
     "train": "train a network",
     "evaluate": "judge a network",
     "predict": "read a digit of your own",
+    "explain": "check every gradient",
     "doctor": "look the installation over",
 }
 

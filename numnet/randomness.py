@@ -22,6 +22,7 @@ class Purpose(IntEnum):
     WEIGHTS = 0
     SHUFFLE = 1
     DROPOUT = 2
+    CHECK = 3
 
 
 _kept = threading.local()
@@ -36,7 +37,7 @@ def _place(
 
 
 def generator(seed: int, purpose: Purpose, *where: int) -> np.random.Generator:
-    """NumPy's distributions over the words of (seed, purpose, where); used for initial weights alone."""
+    """NumPy's distributions over the words of (seed, purpose, where): for initial weights and what a check draws."""
     key, counter = _place(seed, purpose, where)
     return np.random.Generator(np.random.Philox(key=key, counter=counter))
 

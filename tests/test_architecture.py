@@ -1,6 +1,6 @@
 """The laws of the house that a program can check: who imports whom, what no file may do, what the project declares.
 
-errors, randomness, version  <-  kernels  <-  data, nn  <-  training  <-  console  <-  the doors
+errors, randomness, version  <-  kernels  <-  data, nn  <-  training  <-  console  <-  the doors  <-  explain
 """
 
 import ast
@@ -26,6 +26,8 @@ MODULES = {name.removesuffix(".__init__"): tree for name, tree in TREES.items() 
 # From the ground up. A room may import from lower floors and from itself; a file that is on no floor is a door.
 FLOORS = (("errors", "randomness", "version"), ("kernels",), ("data", "nn"), ("training",), ("console",))
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+DOORS = len(FLOORS)
+FLOOR_OF["explain"] = DOORS + 1  # teaching looks at everything, and nothing needs it
 
 modules = pytest.mark.parametrize("module", MODULES)
 
@@ -51,7 +53,7 @@ def room_of(module: str) -> str:
 
 
 def floor_of(module: str) -> int:
-    return FLOOR_OF.get(room_of(module), len(FLOORS))
+    return FLOOR_OF.get(room_of(module), DOORS)
 
 
 def test_every_module_is_looked_at() -> None:
@@ -63,9 +65,17 @@ def test_every_module_is_looked_at() -> None:
 def test_imports_point_one_way_and_no_door_imports_a_door(module: str) -> None:
     assert "numnet" not in imports(MODULES[module])  # that is every floor at once
     for other in inner(imports(MODULES[module])):
-        own_room = room_of(other) == room_of(module) and floor_of(module) < len(FLOORS)
+        own_room = room_of(other) == room_of(module) and floor_of(module) != DOORS
         assert other in MODULES, f"{module} imports numnet.{other}, which is no module"
         assert own_room or floor_of(other) < floor_of(module), f"{module} imports {other}"
+
+
+@modules
+def test_what_teaches_looks_at_kernels_through_a_network(module: str) -> None:
+    """Of the kernels themselves it knows their types and their names, so that no figure of its comes from elsewhere."""
+    if room_of(module) == "explain":
+        known = {name for name in imports(MODULES[module]) if name.startswith("numnet.kernels")}
+        assert known <= {f"numnet.kernels.{name}" for name in ("FloatArray", "IntArray", "load_kernels")}
 
 
 def test_no_module_needs_itself() -> None:

@@ -382,7 +382,10 @@ def test_a_full_disk_behind_the_output_is_one_line(numnet_command: Command, tiny
 # The ways in
 
 
-@pytest.mark.parametrize("line", [("numnet.train", "--help"), ("numnet", "train", "--help"), ("numnet", "--help")])
+@pytest.mark.parametrize(
+    "line",
+    [("numnet.train", "--help"), ("numnet.explain", "--help"), ("numnet", "train", "--help"), ("numnet", "--help")],
+)
 def test_help_loads_nothing_heavy(numnet_command: Command, line: tuple[str, ...]) -> None:
     run = numnet_command("-X", "importtime", "-m", *line)
     assert run.returncode == 0

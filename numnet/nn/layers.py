@@ -72,6 +72,10 @@ class Layer:
             kept = self._buffers[name] = np.empty(shape, self.dtype)
         return kept[: shape[0]]
 
+    def forget_buffers(self) -> None:
+        """Share no buffer with the layer that this one was copied from."""
+        self._buffers = {}
+
 
 class Dense(Layer):
     """y = x @ w + b: every output a weighted sum of all inputs.

@@ -7,6 +7,7 @@ Layers hold views of these. So an optimizer is one pass over two vectors, a file
 is one slice (`weights`), and adding up gradients over processes is one call.
 """
 
+import copy
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
@@ -149,7 +150,7 @@ class Network:
 
         One image may come without its first axis. Raises DataError where the images are of another size, type or range.
         """
-        images = self._flat_images(images)
+        images = self.flat_images(images)
         out = np.empty((len(images), self.classes), self.dtype)
         for start in range(0, len(images), PREDICT_ROWS):
             rows = slice(start, start + PREDICT_ROWS)
@@ -164,7 +165,8 @@ class Network:
         self.kernels.pixels_to_floats(np.require(images, None, ("C", "W")), floats)
         return floats
 
-    def _flat_images(self, images: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    def flat_images(self, images: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        """Images (N, …), or one of them, as (N, D); raises DataError where they are of another size, type or range."""
         images = np.asarray(images)
         if images.dtype != np.uint8 and images.dtype.kind != "f":
             raise DataError(f"images of {images.dtype}: expected uint8 of 0..255 or floats of 0..1")
@@ -175,6 +177,16 @@ class Network:
         if images.ndim < 2 or math.prod(images.shape[1:]) != self.inputs:
             raise DataError(f"images of shape {images.shape}: expected (N, …) with {self.inputs} numbers each")
         return images.reshape(len(images), self.inputs)
+
+    def twin(self, *, kernels: str, dtype: npt.DTypeLike) -> "Network":
+        """A network of its own with the same layers and parameters, by other kernels, in another type."""
+        layers = [copy.copy(layer) for layer in self.layers]
+        for layer in layers:
+            del layer.index  # its place was in this network
+            layer.forget_buffers()
+        other = Network(layers, self.inputs, seed=self.seed, kernels=kernels, dtype=dtype)
+        other.parameters[:], other.architecture = self.parameters, self.architecture
+        return other
 
     @property
     def weights(self) -> FloatArray:

@@ -245,3 +245,24 @@ def test_a_learners_layer_that_changes_the_type_is_named() -> None:
 def test_what_no_network_can_be_is_refused_with_a_reason(build: object, said: str) -> None:
     with pytest.raises(RecipeError, match=said):
         build()
+
+
+def test_a_twin_computes_the_same_and_shares_nothing() -> None:
+    network = Network.mlp((6, 5, 4, 3), dropout=0.5, seed=3, kernels="textbook")
+    x, dlogits = np.random.default_rng(0).random((7, 6)), np.random.default_rng(1).random((7, 3))
+    logits = network.forward(x.astype(np.float32), draw=Draw(0, 0)).copy()
+    twin = network.twin(kernels="textbook", dtype=np.float64)
+    assert [repr(layer) for layer in twin.layers] == [repr(layer) for layer in network.layers]
+    assert (twin.architecture, twin.seed, twin.dtype) == (network.architecture, 3, np.float64)
+    np.testing.assert_allclose(twin.forward(x, draw=Draw(0, 0)), logits, rtol=1e-5, atol=1e-6)
+    twin.backward(dlogits)
+    assert twin.gradients.any()
+    twin.parameters[:] = 7
+    assert not network.gradients.any()
+    assert network.parameters.max() < 7
+    np.testing.assert_array_equal(network.forward(x.astype(np.float32), draw=Draw(0, 0)), logits)
+    assert not any(
+        np.shares_memory(ours, theirs)
+        for layer, other in zip(network.layers, twin.layers, strict=True)
+        for ours in layer._buffers.values() for theirs in other._buffers.values()
+    )  # fmt: skip
