@@ -127,9 +127,8 @@ def _take_part(board: int) -> bool:
     if part >= parts:
         return False
     call, bundle = read(board + CALL), read(board + BUNDLE)
-    if swap(
-        board + TICKET, ticket, ticket + 1
-    ):  # then the job is still that of the ticket, and so were call and bundle
+    # If the ticket is still the same, then so is the job, and call and bundle were its own.
+    if swap(board + TICKET, ticket, ticket + 1):
         invoke(call, (part, bundle))
         add(board + DONE, 1)
     return True
