@@ -599,7 +599,12 @@ def test_progress_is_for_a_terminal_and_gone_when_interrupted(
 ) -> None:
     ours, theirs = pty.openpty()
     line = [sys.executable, "-m", "numnet.explain", "gradcheck", "--every", "--data", str(tiny_folder), *SMALL]
-    with subprocess.Popen(line, stderr=theirs, stdout=subprocess.PIPE, env=environment) as run:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child of a shell's `&` would ignore it
+    try:
+        started = subprocess.Popen(line, stderr=theirs, stdout=subprocess.PIPE, env=environment)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with started as run:
         os.close(theirs)
         try:
             seen = b""
