@@ -5,6 +5,7 @@ show in the losses. That dropout is at work, and where it should be, the mean lo
 """
 
 import statistics
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,13 @@ def refusal(store: Store, name: str, net: str) -> str:
     """Why a rival's rows on a net are refused; empty where its work was found equal."""
     for sample in store.of("equal", net=net):
         if sample.rival == name:
-            return str(sample.value["refusal"])
+            return str(sample.value.get("refusal", sample.value.get("failed")))
     return "its work was not checked"
+
+
+def allowed(store: Store, names: Iterable[str], net: str) -> list[str]:
+    """Of some rivals those that may be timed on a net."""
+    return [name for name in names if not refusal(store, name, net)]
 
 
 def check(name: str, net: str, folder: Path) -> dict[str, Any]:

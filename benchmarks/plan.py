@@ -1,16 +1,18 @@
 """What a run of the suite measures, and what of it is there already."""
 
 import json
+import random
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.rival import Unable
 from benchmarks.samples import Sample, Store, commit
 
 Case = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,15 @@ class Plan:
         if not self.store.has(job, rival, case, round):
             self.measure(job, rival, case, round, block, *args)
 
-    def lacks(self, job: str, case: Case, round: int, names: Iterable[str]) -> bool:
-        """Whether a round of a case, in which rivals are compared, is still to be taken, or to be taken again whole."""
-        return any(not self.store.has(job, name, case, round) for name in names)
+    def lacking(self, job: str, case: Case, names: Collection[str], rounds: int | None = None) -> list[int]:
+        """The rounds of a case, in which rivals are compared, that are still to be taken, or to be taken again whole.
+
+        rounds : how many there are to be, at most the plan's own
+        """
+        wanted = range(min(self.rounds, rounds or self.rounds))
+        return [i for i in wanted if any(not self.store.has(job, name, case, i) for name in names)]
+
+
+def in_turn(items: Iterable[T], round: int) -> list[T]:
+    """In the order that is drawn for a round: nobody always follows the same neighbour."""
+    return random.Random(round).sample(found := list(items), len(found))

@@ -1,6 +1,5 @@
 """Under other conditions: beside a busy neighbour, and numnet after a hundred thousand steps."""
 
-import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from contextlib import contextmanager
 from benchmarks import equal, nets
 from benchmarks.jobs.steps import sample, warm_up
 from benchmarks.noise import Probe
-from benchmarks.plan import Plan
+from benchmarks.plan import Plan, in_turn
 from benchmarks.session import Session, sessions
 
 THREADS = 2
@@ -21,7 +20,8 @@ SPIN = "import os\nos.sched_setaffinity(0, [sorted(os.sched_getaffinity(0))[0]])
 def endurance(plan: Plan) -> None:
     """Milliseconds a step within a run's first thousands and after 100,000 steps, in turn."""
     names = {"early": 0, "late": LONG}
-    lacking = [i for i in range(plan.rounds) if plan.lacks("endurance", {"net": "tutorial"}, i, names)]
+    case = {"net": "tutorial"}
+    lacking = plan.lacking("endurance", case, names)
     if OURS not in plan.rivals or not lacking:
         return
     problem = nets.of_recipe("tutorial", plan.folder)
@@ -32,7 +32,7 @@ def endurance(plan: Plan) -> None:
         probe = Probe(THREADS)
         for i in lacking:
             for name, run in runs.items():
-                plan.measure("endurance", name, {"net": "tutorial"}, i, probe.watch, sample, run, counts[name])
+                plan.measure("endurance", name, case, i, probe.watch, sample, run, counts[name])
     finally:
         for run in runs.values():
             run.close()
@@ -41,14 +41,14 @@ def endurance(plan: Plan) -> None:
 def neighbour(plan: Plan) -> None:
     """Milliseconds a step alone and while another process keeps one of the two cores busy, of all who may be timed."""
     case = {"net": "intended", "threads": THREADS}
-    allowed = [name for name in plan.rivals if not equal.refusal(plan.store, name, "intended")]
-    lacking = [i for i in range(plan.rounds) if plan.lacks("neighbour", case, i, allowed)]
+    allowed = equal.allowed(plan.store, plan.rivals, "intended")
+    lacking = plan.lacking("neighbour", case, allowed)
     if not lacking:
         return
     with sessions(allowed, nets.of_recipe("intended", plan.folder), THREADS) as (ready, _):
         counts = {session.name: warm_up(session) for session in ready}
         for i in lacking:
-            for session in random.Random(i).sample(ready, len(ready)):
+            for session in in_turn(ready, i):
                 plan.measure("neighbour", session.name, case, i, _beside, session, counts[session.name])
 
 

@@ -1,12 +1,10 @@
 """How long an answer takes: one image, from NumPy to NumPy, and all 10,000 test images at once."""
 
-import random
-
 import numpy as np
 
 from benchmarks import equal, nets
 from benchmarks.noise import Probe
-from benchmarks.plan import Plan
+from benchmarks.plan import Plan, in_turn
 from benchmarks.session import Session, sessions
 
 ONE, ALL = 1000, 1  # predictions in a sample
@@ -18,8 +16,8 @@ THREADS = 2
 def predict(plan: Plan) -> None:
     """Microseconds for one image, median and 99th percentile; images a second of 10,000."""
     case = {"net": "intended", "threads": THREADS}
-    allowed = [name for name in plan.rivals if not equal.refusal(plan.store, name, "tutorial")]
-    lacking = [i for i in range(plan.rounds) if plan.lacks("predict", case, i, allowed)]
+    allowed = equal.allowed(plan.store, plan.rivals, "tutorial")
+    lacking = plan.lacking("predict", case, allowed)
     if not lacking:
         return
     problem = nets.of_recipe("intended", plan.folder, drop=False)  # what is left of dropout when predicting
@@ -29,7 +27,7 @@ def predict(plan: Plan) -> None:
             session.predict(TESTED, 2)
         probe = Probe(THREADS)
         for i in lacking:
-            for session in random.Random(i).sample(ready, len(ready)):
+            for session in in_turn(ready, i):
                 plan.measure("predict", session.name, case, i, probe.watch, _sample, session)
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import statistics
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import equal, install_size, nets
-from benchmarks.plan import Plan
+from benchmarks.plan import Plan, in_turn
 from benchmarks.samples import ROOT
 from benchmarks.session import worker
 
@@ -28,15 +27,13 @@ def process(plan: Plan) -> None:
     """1,001 steps of `tutorial` and a test, as a process: `train` is `python -m numnet.train` itself."""
     problem = nets.of_recipe("tutorial", plan.folder)
     commands = {
-        name: worker(name, problem, THREADS, "whole")
-        for name in plan.rivals
-        if not equal.refusal(plan.store, name, "tutorial")
+        name: worker(name, problem, THREADS, "whole") for name in equal.allowed(plan.store, plan.rivals, "tutorial")
     }
     if "numnet_numba" in commands:
         commands["train"] = [sys.executable, "-m", "numnet.train", "--threads", str(THREADS), "--json"]
     for i in range(min(plan.rounds, ROUNDS)):
         cases = [(name, cache) for name in commands for cache in ("warm", "empty") if cache == "warm" or name in CACHES]
-        for name, cache in random.Random(i).sample(cases, len(cases)):
+        for name, cache in in_turn(cases, i):
             with tempfile.TemporaryDirectory() as empty:
                 variables = {CACHES[name]: empty} if cache == "empty" else {}
                 plan.measure_once("process", name, {"cache": cache}, i, run, commands[name], variables)

@@ -4,12 +4,11 @@ The clock begins before anything is imported and does not stop for compiling or 
 over few epochs, so that the last one meets the mark; a round is a seed.
 """
 
-import random
 from typing import Any, NamedTuple
 
 from benchmarks import equal, nets
 from benchmarks.jobs.processes import run
-from benchmarks.plan import Plan
+from benchmarks.plan import Plan, in_turn
 from benchmarks.problem import TRAINING
 from benchmarks.session import worker
 
@@ -35,9 +34,9 @@ OWN = {name: Settings(512, 4, 5e-3) for name in ("keras_fit", "keras_steps", "ke
 
 def race(plan: Plan) -> None:
     """Every rival that may be timed."""
-    names = [name for name in plan.rivals if not equal.refusal(plan.store, name, "tutorial")]
+    names = equal.allowed(plan.store, plan.rivals, "tutorial")
     for i in range(min(plan.rounds, ROUNDS)):
-        for name in random.Random(i).sample(names, len(names)):
+        for name in in_turn(names, i):
             plan.measure_once("race", name, {"target": TARGET}, i, _race, name, OWN.get(name, USUAL), i, plan)
 
 

@@ -1,6 +1,5 @@
 """Milliseconds a step: of the recipes' networks, of all batch sizes, of all widths. Before them, equal work."""
 
-import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ from benchmarks import equal, nets
 from benchmarks.figures import median
 from benchmarks.noise import Probe
 from benchmarks.peaks import fma_gflops
-from benchmarks.plan import Case, Plan
+from benchmarks.plan import Case, Plan, in_turn
 from benchmarks.problem import Problem
 from benchmarks.session import Session, sessions
 
@@ -35,7 +34,7 @@ def step(plan: Plan) -> None:
     """The two networks, on two threads and on one."""
     for net in nets.NETS:
         for threads in (2, 1):
-            allowed = [name for name in plan.rivals if not equal.refusal(plan.store, name, net)]
+            allowed = equal.allowed(plan.store, plan.rivals, net)
             _time(plan, "step", {"net": net, "threads": threads}, allowed, nets.of_recipe(net, plan.folder))
 
 
@@ -62,8 +61,7 @@ def _swept(plan: Plan) -> list[str]:
 def _time(plan: Plan, job: str, case: Case, names: Sequence[str], problem: Problem) -> None:
     """All rivals of a case ready at once, and each at work in turn, round after round, in an order drawn for each."""
     threads = case.get("threads", 2)
-    rounds = plan.rounds if job == "step" else min(plan.rounds, SWEPT_ROUNDS)
-    lacking = [i for i in range(rounds) if plan.lacks(job, case, i, names)]
+    lacking = plan.lacking(job, case, names, None if job == "step" else SWEPT_ROUNDS)
     if not lacking:
         return
     with sessions(names, problem, threads) as (ready, reasons):
@@ -72,7 +70,7 @@ def _time(plan: Plan, job: str, case: Case, names: Sequence[str], problem: Probl
         for i in lacking:
             for name, reason in reasons.items():
                 plan.measure(job, name, case, i, _failed, reason)
-            for session in random.Random(i).sample(ready, len(ready)):
+            for session in in_turn(ready, i):
                 plan.measure(job, session.name, case, i, probe.watch, sample, session, counts[session.name])
             if job == "step":
                 plan.measure(job, "roofline", case, i, probe.watch, _floor, problem, threads)

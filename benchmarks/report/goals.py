@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from benchmarks.figures import Figure, across, median, ratio
 from benchmarks.report import markdown, products
@@ -122,10 +122,7 @@ def _process(results: Results) -> list[Goal]:
 
 
 def _race(results: Results) -> list[Goal]:
-    runs: dict[str, list[dict[str, Any]]] = {}
-    for name, samples in results.samples("race").items():
-        runs[name] = [s.value for s in samples]
-    seconds = {name: race_seconds(each) for name, each in runs.items()}
+    seconds = {name: race_seconds(runs) for name, runs in results.values("race").items()}
     ours = seconds[NUMNET]
     goals = [Goal("seconds to 98 %", "5 s", "5 s", f"{ours:.1f} s", ours <= 5, PROCESS)]
     if keras := min((name for name in seconds if name.startswith("keras")), key=seconds.__getitem__, default=""):

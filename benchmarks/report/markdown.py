@@ -18,7 +18,7 @@ def mark(figure: Figure, text: str) -> str:
     return text if figure.quiet else text + DISTURBED
 
 
-def milliseconds(figure: Figure) -> str:
+def plain(figure: Figure) -> str:
     """Such as "2.85"."""
     return mark(figure, number(figure.median))
 

@@ -7,7 +7,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from benchmarks.report.rows import NUMNET, TEXTBOOK, Results, failure
+from benchmarks.report.rows import NUMNET, TEXTBOOK, Results
 from benchmarks.rival import NAMES
 
 PICTURES = Path(__file__).parent.parent.parent / "docs" / "pictures"
@@ -68,12 +68,7 @@ def draw_sweep(results: Results, job: str) -> None:
 def draw_race(results: Results) -> None:
     """Accuracy over seconds from the process's start, a line for each rival's median run."""
     figure, axis = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    runs = {}
-    for sample in results.store.of("race"):
-        if failure(sample):
-            continue
-        runs.setdefault(sample.rival, []).append(sample.value)
-    for name, each in runs.items():
+    for name, each in results.values("race").items():
         middle = sorted(each, key=lambda run: run["marks"][-1][0])[len(each) // 2]
         seconds, accuracies = zip(*middle["marks"], strict=True)
         axis.plot(seconds, accuracies, marker="o", color=_colour(name), lw=2 if name == NUMNET else 1)

@@ -1,7 +1,7 @@
 """The README's summary of the benchmark: a table of few rows and the plot."""
 
 from benchmarks.figures import median, ratio
-from benchmarks.report.markdown import milliseconds, number, prose, section, table
+from benchmarks.report.markdown import number, plain, prose, section, table
 from benchmarks.report.rows import NUMNET, TEXTBOOK, Results
 from benchmarks.samples import Sample
 
@@ -31,7 +31,7 @@ def _step(samples: dict[str, list[Sample]], name: str) -> str:
     if name not in samples:
         return "-"
     against = "" if name == NUMNET else f"; {ratio(samples[name], samples[NUMNET]).median:.2f} times"
-    return milliseconds(median(samples[name])) + against
+    return plain(median(samples[name])) + against
 
 
 def _machine(results: Results) -> str:

@@ -1,6 +1,6 @@
 """What the report's tables and plots have in common: a rival's samples, its title, and who was the fastest."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -39,6 +39,10 @@ class Results:
             found.setdefault(sample.rival, []).append(replace(sample, value=value))
         return found
 
+    def values(self, job: str, **case: Any) -> dict[str, list[Any]]:
+        """Each rival's values, in the order in which they were measured."""
+        return {name: [s.value for s in samples] for name, samples in self.samples(job, **case).items()}
+
     def failures(self, job: str, **case: Any) -> str:
         """A line with the reason for each rival that could not take part; empty where all could."""
         reasons = {s.rival: failure(s) for s in self.store.of(job, **case) if failure(s)}
@@ -63,8 +67,3 @@ class Results:
 def failure(sample: Sample) -> str:
     """Why a sample is none; empty where it is one."""
     return str(sample.value.get("failed", "")) if isinstance(sample.value, dict) else ""
-
-
-def of_rounds(samples: Sequence[Sample]) -> list[float]:
-    """The values, by round."""
-    return [s.value for s in sorted(samples, key=lambda s: s.round)]

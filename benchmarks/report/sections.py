@@ -8,12 +8,10 @@ from typing import Any
 from benchmarks import equal, nets
 from benchmarks.figures import median, ratio
 from benchmarks.jobs import races
-from benchmarks.report.markdown import DISTURBED, mark, milliseconds, number, prose, section, table, times
-from benchmarks.report.rows import NUMNET, Results, failure, of_rounds
-from benchmarks.rival import NAMES
+from benchmarks.report.markdown import DISTURBED, mark, number, plain, prose, section, table, times
+from benchmarks.report.rows import NUMNET, Results
+from benchmarks.rival import NAMES, STEP_FLOPS
 from benchmarks.samples import Sample
-
-STEP_GFLOP = 0.332  # products of a step of both nets: forward, dw, and dx but for the first layer
 
 
 def equal_work(results: Results) -> str:
@@ -62,9 +60,9 @@ def _step_table(results: Results, net: str) -> str:
     two, one = (results.samples("step", net=net, threads=threads) for threads in (2, 1))
     rows = []
     for name, figure in results.medians("step", net=net, threads=2).items():
-        cells = [results.title(name), milliseconds(figure), _times(two, name)]
-        cells += [milliseconds(median(one[name])), _times(one, name)] if name in one else ["-", "-"]
-        rows.append([*cells, number(STEP_GFLOP / figure.median * 1e3)])
+        cells = [results.title(name), plain(figure), _times(two, name)]
+        cells += [plain(median(one[name])), _times(one, name)] if name in one else ["-", "-"]
+        rows.append([*cells, number(STEP_FLOPS / figure.median / 1e6)])
     return table(("", "2 threads, ms", "times numnet's", "1 thread, ms", "times numnet's", "GFLOP/s on 2"), rows)
 
 
@@ -80,8 +78,8 @@ def _roofline(results: Results) -> str:
     rows = [row for sample in results.store.of("products") for row in sample.value if "pixels" not in row["kind"]]
     told = []
     for threads in (1, 2):
-        floors = [v for net in nets.NETS for v in of_rounds(_floors(results, net, threads))]
-        peak = STEP_GFLOP * 1e3 / min(floors, default=math.inf)
+        floors = [floor for net in nets.NETS for floor in _floors(results, net, threads)]
+        peak = STEP_FLOPS / 1e6 / min(floors, default=math.inf)
         rates = [r["flops"] / min(r["numnet"] + r["openblas"]) / 1e9 for r in rows if r["threads"] == threads]
         if rates and peak:
             verdict = "it holds" if max(rates) <= peak else "**exceeded, so that it is no roofline**"
@@ -92,14 +90,14 @@ def _roofline(results: Results) -> str:
         do{"; " if told else ""}{"; ".join(told)}.""")
 
 
-def _floors(results: Results, net: str, threads: int) -> list[Sample]:
-    return results.samples("step", net=net, threads=threads).get("roofline", [])
+def _floors(results: Results, net: str, threads: int) -> list[float]:
+    return results.values("step", net=net, threads=threads).get("roofline", [])
 
 
 def processes(results: Results) -> str:
     """Seconds, memory and stages of the tutorial's program."""
     found = {part: results.samples("process", part, cache="warm") for part in ("mib", "cpu_seconds", "accuracy")}
-    stages = {s.rival: s.value.get("stages") for s in results.store.of("process", cache="warm") if not failure(s)}
+    stages = {name: runs[-1].get("stages") for name, runs in results.values("process", cache="warm").items()}
     empty = results.medians("process", "seconds", cache="empty")
     rows = []
     for name, wall in results.medians("process", "seconds", cache="warm").items():
@@ -121,10 +119,7 @@ def processes(results: Results) -> str:
 
 def race(results: Results) -> str:
     """Seconds to 98 %."""
-    runs: dict[str, list[dict[str, Any]]] = {}
-    for sample in results.store.of("race"):
-        if not failure(sample):
-            runs.setdefault(sample.rival, []).append(sample.value)
+    runs = results.values("race")
     names = sorted(runs, key=lambda name: race_seconds(runs[name]))
     header = ("", "seconds, median (least to most)", "met", "batch, length, peak rate", "accuracy at the end")
     return section(
@@ -168,7 +163,7 @@ def predictions(results: Results) -> str:
     for name, figure in results.medians("predict", "p50").items():
         slowest, many = median(p99[name]), median(rate[name])
         rows.append([
-            results.title(name), milliseconds(figure), milliseconds(slowest), _times(p50, name), milliseconds(many),
+            results.title(name), plain(figure), plain(slowest), _times(p50, name), plain(many),
         ])  # fmt: skip
     return section(
         "## An answer",
