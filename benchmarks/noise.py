@@ -15,7 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 SIDE, TIMES = 256, 5  # 33.6 MFLOP, some 0.4 ms; the median of five passes over a timer's interrupt
-PAUSE = 0.05  # before a look: threads that wait for work at a barrier spin for up to 30 ms, and are no neighbours
+PAUSE = 0.15  # before a look: threads that wait for work spin for up to 110 ms (OpenBLAS's), and are no neighbours
 
 T = TypeVar("T")
 

@@ -36,7 +36,8 @@ ROWS = STEP + ODD + FEW + SQUARES + PIXELS
 EPS = float(np.finfo(np.float32).eps)
 SAMPLES = 15
 LONG_ENOUGH = 0.001  # seconds of a sample: many ticks of the clock, and too few for a neighbour to come and go
-PAUSE = 0.05  # OpenBLAS's threads look for work for some 30 ms after a product, on the cores that numnet would have
+PAUSE = 0.15  # OpenBLAS's threads look for work for 2^28 cycles, some 110 ms, on the cores that numnet would have
+WARM = 0.005  # of the same product before its sample: cores and threads that slept take some 2 ms to be at work again
 
 Shape = tuple[int, int, int]
 
@@ -124,8 +125,10 @@ def time_pair(kind: str, shape: Shape, threads: int, samples: int = SAMPLES) -> 
 
 
 def sample(call: Callable[[], Any], threads: int, long_enough: float = LONG_ENOUGH) -> float:
-    """Seconds a call takes: once to warm up, then as often as it takes for the time to be long enough."""
-    call()
+    """Seconds a call takes, once it is warm: called as often as it takes for the time to be long enough."""
+    awake = time.perf_counter() + WARM
+    while time.perf_counter() < awake:
+        call()
     now, times = clock(threads), 1
     while True:
         began = now()

@@ -7,13 +7,17 @@ so takes 160 µs on two threads, and 24 on one; here it takes 35.)
 
 A board is a number of words, each on a cache line of its own, read and written atomically and in one order for all:
 
-    ticket          which job it is, how many parts it has, and which is the next: one word, so that it is read whole
-    done            how many parts are done
-    call, bundle    what to do with a part: call(part, bundle)
-    helpers, wake, rest       how many there are; functions that let go of a lock, and that leave the core to others
-    for each helper           1 while it sleeps; the lock that it sleeps on
+    ticket           which job it is, how many parts it has, and which is the next: one word, so that it is read whole
+    done             how many parts are done
+    call, bundle     what to do with a part: call(part, bundle)
+    helpers          how many there are
+    wake, rest       functions that let go of a lock, and that leave the core to others
+    where, allowed, allow    functions that tell a thread's core and its allowed cores, and that set those; else 0
+    core, cores      the caller's; those that helpers are to be on
+    for each helper  1 while it sleeps; the lock that it sleeps on; the system's number for it; the core it is kept off
 
-A helper looks for work for some microseconds, the time between two kernels of a step, and then sleeps.
+A helper looks for work for some microseconds, the time between two kernels of a step, and then sleeps. A system may
+wake it on the caller's own core, where the two only take turns: so it is woken on any core but that.
 """
 
 import ctypes
@@ -30,9 +34,12 @@ from numnet.kernels.jit import inner, serial
 from numnet.kernels.vector import LONG
 
 LINE = 64  # bytes of a cache line
-TICKET, DONE, CALL, BUNDLE, HELPERS, WAKE, REST, ASLEEP = (place * LINE for place in range(8))
-LOCK = LINE  # from where a helper says that it sleeps to its lock
+TICKET, DONE, CALL, BUNDLE, HELPERS, WAKE, REST, WHERE, ALLOWED, ALLOW, CORE, CORES = (i * LINE for i in range(12))
+SET = 2 * LINE  # bytes of a set of cores: 1,024 of them, as many as the system's own type has
+ASLEEP = CORES + SET
+LOCK, THREAD, KEPT_OFF = LINE, LINE + 8, LINE + 16  # from where a helper says that it sleeps; only the caller uses them
 HELPER = 2 * LINE  # from one helper to the next
+NOWHERE = -1
 
 FIELD = 16  # bits of a ticket for the next part, and as many for how many there are
 MOST_PARTS = 2**FIELD - 1
@@ -53,17 +60,22 @@ class Team:
         _keep_for_ever(words)
         first = -words.ctypes.data % LINE // 8
         self.board = words.ctypes.data + 8 * first
-        words[first + WAKE // 8], words[first + REST // 8] = _address_of(_python.PyThread_release_lock), _rest()
+        functions = {WAKE: _address_of(_python.PyThread_release_lock), REST: _rest()} | _functions_of_cores()
+        for place, address in functions.items():
+            words[first + place // 8] = address
         # here, so that no thread is in the compiler when the process ends
         _help.compile((types.intp,) * 3)  # type: ignore[attr-defined]
         for number in range(helpers):
             place = ASLEEP + number * HELPER
             words[first + (place + LOCK) // 8] = _new_lock()
             arguments = self.board, self.board + place, _address_of(_python.PyThread_acquire_lock)
+            thread = threading.Thread(target=_help, args=arguments, name=f"numnet-{number + 1}", daemon=True)
             try:
-                threading.Thread(target=_help, args=arguments, name=f"numnet-{number + 1}", daemon=True).start()
+                thread.start()
             except RuntimeError:  # the system's limit
                 break
+            words[first + (place + THREAD) // 8] = thread.native_id
+            words[first + (place + KEPT_OFF) // 8] = NOWHERE
             words[first + HELPERS // 8] = number + 1
 
 
@@ -89,6 +101,15 @@ def _rest() -> int:
     return _address_of(system.SwitchToThread if os.name == "nt" else system.sched_yield)
 
 
+def _functions_of_cores() -> dict[int, int]:
+    """Where Linux has what it takes to keep a thread off a core; nothing elsewhere."""
+    names = {WHERE: "getcpu", ALLOWED: "sched_getaffinity", ALLOW: "sched_setaffinity"}
+    system: Any = None if os.name == "nt" else ctypes.CDLL(None)
+    if not all(hasattr(system, name) for name in names.values()):
+        return {}
+    return {place: _address_of(getattr(system, name)) for place, name in names.items()}
+
+
 def _address_of(function: Any) -> int:
     return int(ctypes.cast(function, ctypes.c_void_p).value or 0)
 
@@ -107,6 +128,7 @@ def share_out(board: int, parts: int, call: int, bundle: int) -> None:
     for number in range(min(read(board + HELPERS), parts - 1)):
         helper = board + ASLEEP + number * HELPER
         if swap(helper, 1, 0):
+            _keep_off_own_core(board, helper)
             invoke(read(board + WAKE), (read(helper + LOCK),))
     while _take_part(board):
         pass
@@ -117,6 +139,22 @@ def share_out(board: int, parts: int, call: int, bundle: int) -> None:
             pause()
         else:
             invoke(read(board + REST), ())
+
+
+@inner
+def _keep_off_own_core(board: int, helper: int) -> None:
+    """Let a helper that sleeps wake on any core that its caller may use, but for the one that the caller is on."""
+    if read(board + WHERE) == 0:
+        return
+    invoke(read(board + WHERE), (board + CORE, 0))
+    core = read(board + CORE)
+    if core == read(helper + KEPT_OFF) or core >= 8 * SET:
+        return
+    write(helper + KEPT_OFF, core)
+    invoke(read(board + ALLOWED), (0, SET, board + CORES))
+    word = board + CORES + core // 64 * 8
+    write(word, read(word) & ~(1 << core % 64))
+    invoke(read(board + ALLOW), (read(helper + THREAD), SET, board + CORES))  # refused where there is no other core
 
 
 @inner

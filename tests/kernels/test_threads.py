@@ -123,6 +123,43 @@ def test_a_helper_that_gets_no_turn_is_not_waited_for() -> None:
     assert float(run.stdout) < 4
 
 
+PLACES = """
+import os, threading, time
+import numpy as np
+from numnet.kernels import compiled
+x = np.ones((3, 200_000), np.float32)
+def awake():
+    time.sleep(0.1)  # the helper sleeps, and is woken
+    compiled.relu(x, x)
+def caller_and_helper():
+    for _ in range(20):
+        before = where()
+        awake()
+        helper = next(t for t in threading.enumerate() if t.name.startswith("numnet"))
+        if where() == before:  # else the system has moved the caller meanwhile
+            return before, os.sched_getaffinity(helper.native_id)
+def where():
+    return int(open("/proc/self/stat").read().rpartition(")")[2].split()[36])
+cores = os.sched_getaffinity(0)
+for core in cores:
+    os.sched_setaffinity(0, {core})  # there we are, and may be anywhere again
+    os.sched_setaffinity(0, cores)
+    mine, helpers = caller_and_helper()
+    assert helpers == cores - {mine}, (mine, helpers)
+os.sched_setaffinity(0, {mine})  # nowhere else to be
+awake()
+assert (x == 1).all()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="a system that does not tell which cores are allowed")
+@pytest.mark.skipif(os.cpu_count() == 1, reason="one core")
+def test_a_helper_wakes_on_another_core_than_its_callers() -> None:
+    """On one core the two take turns, at half the speed of two, until the system happens to part them."""
+    run = python(PLACES, PACKAGE.parent, NUMBA_NUM_THREADS="2")
+    assert run.returncode == 0, run.stderr
+
+
 @pytest.mark.slow
 def test_after_a_fork_an_error_names_spawn_and_nothing_aborts(tmp_path: Path) -> None:
     source = ON_ALL_THREADS + (
