@@ -3,10 +3,9 @@
 A rented core's speed changes from one second to the next, so a kernel is compared with a peak measured next to it.
 """
 
-import threading
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numba
@@ -16,6 +15,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from benchmarks.cores import at_once
 from benchmarks.problem import FloatArray
 from numnet.kernels.vector import LANES, REGISTERS
 
@@ -128,21 +128,15 @@ def clock(threads: int) -> Callable[[], float]:
 
 
 def _together(jobs: list[Callable[[], None]]) -> float:
-    """Seconds from the start of the first to the end of the last, each job on a thread of its own."""
-    gate, spans, now = threading.Barrier(len(jobs)), [], clock(len(jobs))
+    """Seconds from the start of the first to the end of the last, each job on a core of its own."""
+    now = clock(len(jobs))
 
-    def run(job: Callable[[], None]) -> None:
-        gate.wait()
+    def span(job: Callable[[], None]) -> tuple[float, float]:
         began = now()
         job()
-        spans.append((began, now()))
+        return began, now()
 
-    others = [threading.Thread(target=run, args=(job,)) for job in jobs[1:]]
-    for other in others:
-        other.start()
-    run(jobs[0])
-    for other in others:
-        other.join()
+    spans = at_once([partial(span, job) for job in jobs])
     return max(end for _, end in spans) - min(begin for begin, _ in spans)
 
 

@@ -77,8 +77,8 @@ HOW = """## How it was measured, and how to repeat it
   process of its own, bound to as many cores as it has threads. Nobody is timed whose work was not found equal.
 - All rivals of a case are ready in memory at once, warmed up, and take turns, in an order that is drawn for each round:
   about 0.3 seconds each, or one call where a rival's calls take longer.
-- Steps, sweeps and answers are watched: before and after each block a fixed product is timed on each core. Where it
-  takes 15 % more than the least that it is known to take on this machine, somebody else was at work.
+- Steps, sweeps and answers are watched: before and after each block a fixed product is timed on all cores at once.
+  Where it takes 15 % more than the least that it is known to take on this machine, somebody else was at work.
 - Figures are medians over undisturbed rounds, or over all where fewer than six were undisturbed; ratios are taken
   within a round; intervals are order statistics, which assume nothing of how times are distributed.
 - Every sample is kept as a line of JSON with its commit, its machine and what the probe took.

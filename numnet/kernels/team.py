@@ -74,7 +74,7 @@ class Team:
                 thread.start()
             except RuntimeError:  # the system's limit
                 break
-            words[first + (place + THREAD) // 8] = thread.native_id
+            words[first + (place + THREAD) // 8] = thread.native_id or NOWHERE
             words[first + (place + KEPT_OFF) // 8] = NOWHERE
             words[first + HELPERS // 8] = number + 1
 
