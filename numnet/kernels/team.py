@@ -16,8 +16,9 @@ A board is a number of words, each on a cache line of its own, read and written 
     core, cores      the caller's; those that helpers are to be on
     for each helper  1 while it sleeps; the lock that it sleeps on; the system's number for it; the core it is kept off
 
-A helper looks for work for some microseconds, the time between two kernels of a step, and then sleeps. A system may
-wake it on the caller's own core, where the two only take turns: so it is woken on any core but that.
+A helper looks for work for about as long as a step does anything on one thread, since a virtual machine takes 50 µs and
+more to give a core back to whom it wakes; and then sleeps. A system may wake it on the caller's own core, where the
+two only take turns: so it is woken on any core but that.
 """
 
 import ctypes
@@ -43,7 +44,7 @@ NOWHERE = -1
 
 FIELD = 16  # bits of a ticket for the next part, and as many for how many there are
 MOST_PARTS = 2**FIELD - 1
-LOOKS = 2_000  # at the board, until a helper sleeps or the caller lets others have its core: some 50 µs
+LOOKS = 6_000  # at the board, until a helper sleeps or the caller lets others have its core: some 150 µs
 
 ORDER = "seq_cst"  # who says that it sleeps and then looks must not miss who puts up a job and then looks who sleeps
 
