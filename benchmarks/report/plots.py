@@ -31,7 +31,7 @@ def draw_all(results: Results) -> None:
 
 def draw_steps(results: Results) -> None:
     """Bars of milliseconds a step on two threads, both nets side by side, with their intervals."""
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
     for axis, net in zip(axes, ("tutorial", "intended"), strict=True):
         found = results.medians("step", net=net, threads=2)
         floor = found.pop("roofline").median if "roofline" in found else 0.0
@@ -43,7 +43,7 @@ def draw_steps(results: Results) -> None:
         )  # fmt: skip
         axis.axvline(floor, color="#444444", ls="--", lw=1)
         axis.text(floor, len(names) - 0.3, " dense products at peak", fontsize=8, color="#444444")
-        axis.set(title=f"{net}: ms a step, 2 threads", xlim=(0, None))
+        axis.set(xlabel=f"{net}: ms a step, 2 threads", xlim=(0, None))
     _save(figure, "benchmark-step.png")
 
 
@@ -67,18 +67,28 @@ def draw_sweep(results: Results, job: str) -> None:
 
 def draw_race(results: Results) -> None:
     """Accuracy over seconds from the process's start, a line for each rival's median run."""
-    figure, axis = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    figure, axis = plt.subplots(figsize=(9, 4.6), layout="constrained")
+    ends = {}
     for name, each in results.values("race").items():
         middle = sorted(each, key=lambda run: run["marks"][-1][0])[len(each) // 2]
         seconds, accuracies = zip(*middle["marks"], strict=True)
         axis.plot(seconds, accuracies, marker="o", color=_colour(name), lw=2 if name == NUMNET else 1)
-        axis.annotate(
-            results.title(name), (seconds[-1], accuracies[-1]), (4, -3), textcoords="offset points", fontsize=7
-        )
+        ends[name] = seconds[-1], accuracies[-1]
     axis.axhline(0.98, color="#444444", ls="--", lw=1)
     axis.set(xlabel="seconds from the start of the process", ylabel="accuracy on the test images", xlim=(0, None))
-    axis.margins(x=0.25)
+    _label_ends(axis, {results.title(name): end for name, end in ends.items()})
     _save(figure, "benchmark-race.png")
+
+
+def _label_ends(axis: plt.Axes, ends: dict[str, tuple[float, float]]) -> None:
+    """Names in a column to the right, by the seconds at which their lines end, which a thin line leads to."""
+    ordered = sorted(ends, key=lambda name: ends[name][0])
+    for place, name in enumerate(ordered):
+        axis.annotate(
+            f"{ends[name][0]:4.1f} s  {name}", ends[name], (1.04, 1 - place / max(1, len(ordered) - 1)),
+            textcoords="axes fraction", va="center", fontsize=8,
+            arrowprops={"arrowstyle": "-", "color": "#cccccc", "lw": 0.6, "relpos": (0, 0.5)},
+        )  # fmt: skip
 
 
 def _colour(name: str) -> str:
