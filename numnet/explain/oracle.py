@@ -105,6 +105,13 @@ class Oracle:
         bent = abs(near.value - found.value) > (NEAR + 1) * self.noise
         return Slope(found.value - (far.value - found.value) / 3, found.kinked or near.kinked or far.kinked or bent)
 
+    def slope_of_input(self, layer: Layer, x: Floats, index: tuple[int, ...]) -> Slope:
+        """The slope along one number of what a layer is given: x, float64 (B, D), which is left as it is."""
+        up, down = x.copy(), x.copy()
+        up[index] += H
+        down[index] -= H
+        return self._slope(layer.index, up, down, float(up[index] - down[index]))
+
     def slope_along(self, direction: Floats) -> Slope:
         """The slope of all parameters at once along a direction, float64 (P,), of length 1."""
         (up, sides_up), (down, sides_down) = (self._look_along(h * direction) for h in (H, -H))

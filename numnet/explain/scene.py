@@ -1,0 +1,124 @@
+"""What is explained: a network as it stands, a minibatch, and the optimizer that is about to take a step."""
+
+import os
+from argparse import Namespace
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from numnet.console import Parser
+from numnet.errors import RecipeError
+
+if TYPE_CHECKING:
+    from numnet.data.datasets import Dataset
+    from numnet.kernels import ByteArray
+    from numnet.nn.network import Network
+    from numnet.nn.optim import Optimizer
+
+MOST_IMAGES, MOST_STEPS = 1000, 10_000  # with more it takes long and shows nothing else
+BURN_IN = 20  # steps; at the very start gradients are special, and a special place hides bugs
+LEARNING_RATE = 1e-3  # of a model's next step: no file says what it would be
+
+
+@dataclass
+class Scene:
+    """A network before its next step.
+
+    about : the network and the minibatch in words
+    network : with the kernels and in the type that were asked for
+    images : uint8 (B, …)    labels : uint8 (B,)
+    step : which one comes next, from 0    seed : of its dropout masks
+    optimizer : "adam" or "sgd"    vectors : what it remembers    learning_rate : of the step
+    """
+
+    about: str
+    network: "Network"
+    images: "ByteArray"
+    labels: "ByteArray"
+    step: int
+    seed: int
+    optimizer: "Optimizer"
+    learning_rate: float
+
+
+def add_flags(parser: Parser, kernels: str) -> None:
+    """The flags that say what is explained; `kernels` is the default of that flag."""
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--model", type=Path, metavar="FILE.npz", help="a model file that numnet.train --save wrote")
+    source.add_argument("--recipe", metavar="NAME", help="a recipe's network (default: intended)")
+    add = parser.add_argument
+    add("--steps", type=int, metavar="N", help=f"train the recipe so long first (default: {BURN_IN})")
+    add("--data", metavar="DIR", help="a folder of four MNIST-style IDX files (default: the bundled MNIST)")
+    add("--batch", type=int, default=8, metavar="B", help="images of the minibatch (default: 8)")
+    add("--seed", type=int, default=0, metavar="N", help="which weights, images, entries and masks (default: 0)")
+    add("--kernels", default=kernels, metavar="SET", help=f"numba or textbook (default: {kernels})")
+    add("--json", action="store_true", help="print one line of JSON and nothing else")
+
+
+def refuse(args: Namespace) -> None:
+    """Raises RecipeError for what can't be, before anything slow is loaded; fills in the default of --steps."""
+    if args.model and args.steps is not None:
+        raise RecipeError("--steps trains a recipe's network first; a model is taken as it is: leave one of them out")
+    args.steps = args.steps if args.steps is not None else 0 if args.model else BURN_IN
+    if not 1 <= args.batch <= MOST_IMAGES:
+        raise RecipeError(f"--batch {args.batch}: expected 1 to {MOST_IMAGES:,} images")
+    if not 0 <= args.steps <= MOST_STEPS:
+        raise RecipeError(f"--steps {args.steps}: expected 0 to {MOST_STEPS:,}")
+    if not 0 <= args.seed < 2**64:
+        raise RecipeError(f"seed {args.seed}: expected 0 to 2**64 - 1")
+
+
+def be_quick() -> None:
+    """Keep NumPy's BLAS, which must be told before NumPy is imported, to one thread.
+
+    Products so small are not worth a second thread's waking up, and one thread adds up in one order.
+    """
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+def scene(args: Namespace) -> Scene:
+    """As the flags say: the model, or the recipe after its first steps, and a minibatch of the training images."""
+    from numnet.data.batches import BatchStream
+    from numnet.data.datasets import load_dataset
+    from numnet.kernels import load_kernels
+
+    load_kernels(args.kernels)  # or refuse the name, before the training
+    dataset = load_dataset(args.data)
+    about, network, optimizer, learning_rate = _model(args) if args.model else _trained(args, dataset)
+    rows = BatchStream(dataset.train, args.batch, seed=args.seed, kernels=network.kernels).rows(args.steps)
+    images, labels = dataset.train.images[rows], dataset.train.labels[rows]
+    return Scene(about, network, images, labels, args.steps, args.seed, optimizer, learning_rate)
+
+
+def _model(args: Namespace) -> tuple[str, "Network", "Optimizer", float]:
+    """The model's network, and Adam as it begins."""
+    from numnet.nn.optim import Adam
+    from numnet.training.checkpoint import load_model
+
+    network = load_model(args.model, kernels=args.kernels)
+    return str(args.model), network, Adam(network.kernels, network.parameters), LEARNING_RATE
+
+
+def _trained(args: Namespace, dataset: "Dataset") -> tuple[str, "Network", "Optimizer", float]:
+    """The recipe's network after its first steps, its optimizer as these left it, and the rate of the next step."""
+    from numnet.data.batches import BatchStream
+    from numnet.nn.optim import OPTIMIZERS
+    from numnet.randomness import Draw
+    from numnet.training.loop import count_steps, training_step
+    from numnet.training.recipes import find_recipe
+    from numnet.training.schedules import SCHEDULES
+
+    recipe = find_recipe(args.recipe or "intended")
+    total = count_steps(recipe.steps, recipe.epochs, recipe.batch_size, len(dataset.train))
+    if args.steps >= total:
+        raise RecipeError(f"--steps {args.steps}: expected less than the {total:,} that recipe {recipe.name} takes")
+    rates = [recipe.learning_rate * SCHEDULES[recipe.schedule](step, total) for step in range(args.steps + 1)]
+    network = recipe.network(dataset.inputs, dataset.classes, seed=args.seed, kernels="textbook")
+    optimizer = OPTIMIZERS[recipe.optimizer](network.kernels, network.parameters)
+    batches = BatchStream(dataset.train, recipe.batch_size, seed=args.seed, kernels=network.kernels)
+    for step in range(args.steps):
+        draw = Draw(args.seed, step)
+        training_step(network, optimizer, batches.batch(step), draw=draw, learning_rate=rates[step])
+    about = f"recipe {recipe.name}, {f'after {args.steps} steps' if args.steps else 'as it begins'}"
+    return about, network.twin(kernels=args.kernels, dtype=network.dtype), optimizer, rates[-1]
