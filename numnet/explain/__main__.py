@@ -1,12 +1,27 @@
 """Explain a network's numbers: `python -m numnet.explain VERB`."""
 
+from argparse import Namespace
 from collections.abc import Sequence
+from typing import Protocol
 
 from numnet.console import Parser, command
 from numnet.explain import scene
-from numnet.explain.verbs import gradcheck, step, weight
+from numnet.explain.verbs import gradcheck, image, pixel, step, unit, weight
 
-VERBS = {"step": step, "weight": weight, "gradcheck": gradcheck}
+
+class Verb(Protocol):  # a file in verbs/, each of which has its docstrings
+    """What it says of itself, its flags, and what it does."""
+
+    ABOUT: str
+    DESCRIPTION: str
+
+    def add_flags(self, parser: Parser) -> None: ...  # noqa: D102
+    def run(self, args: Namespace) -> int: ...  # noqa: D102
+
+
+VERBS: dict[str, Verb] = {
+    "step": step, "weight": weight, "unit": unit, "pixel": pixel, "image": image, "gradcheck": gradcheck,
+}  # fmt: skip
 
 
 def main(argv: Sequence[str] | None) -> int:
@@ -17,7 +32,6 @@ def main(argv: Sequence[str] | None) -> int:
     for name, verb in VERBS.items():
         verb.add_flags(verbs.add_parser(name, description=verb.DESCRIPTION))
     args = parser.parse_args(argv)
-    scene.refuse(args)
     scene.be_quick()
     return VERBS[args.verb].run(args)
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numnet.explain.numbers import Floats
+from numnet.kernels import BoolArray
 from numnet.nn.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Tanh
 
 WRONG = 1e-6  # of a tensor's largest number: what differences can tell, and far less than any mistake makes
@@ -28,7 +29,7 @@ class Seen(NamedTuple):
     x: Floats
     y: Floats
     w: Floats | None = None
-    mask: Floats | None = None
+    mask: BoolArray | None = None
     scale: float = 1.0
 
 
@@ -95,7 +96,9 @@ def _of_all_alike(evidence: Evidence) -> Diagnosis | None:
             return Diagnosis(name, None, sentence)
     norm = float(np.linalg.norm(given))
     if factor < 1 and abs(float(f"{norm:.3g}") / norm - 1) < SAME:
-        return Diagnosis("gradients clipped", None, f"each is smaller, by {factor:.3g}: clipped to a norm of {norm:.3g}")
+        return Diagnosis(
+            "gradients clipped", None, f"each is smaller, by {factor:.3g}: clipped to a norm of {norm:.3g}"
+        )
     return Diagnosis("a factor", None, f"each is {factor:.6g} times what it should be")
 
 
@@ -137,6 +140,12 @@ def _means(seen: Seen, dy: Floats) -> tuple[Floats, Floats, Floats]:
     assert dw is not None
     assert db is not None
     return dx, dw, db
+
+
+def _matrix(seen: Seen) -> Floats:
+    """The weights of a dense layer."""
+    assert seen.w is not None
+    return seen.w
 
 
 def _dw(change: Callable[[Seen, Floats, Floats], Floats]) -> Callable[[Seen, Floats], Back]:
@@ -193,7 +202,7 @@ MISTAKES = [
     Mistake("db of the first image alone", Dense, "db is the first image's dy",
             _db(lambda dy, db: dy[0])),
     Mistake("dx by w, not w.T", Dense, "what goes on down is dy @ w in place of dy @ w.T",
-            _dx(lambda seen, dy: dy @ seen.w), square=True),
+            _dx(lambda seen, dy: dy @ _matrix(seen)), square=True),
     Mistake("dx cut off", Dense, "nothing goes on down",
             _dx(lambda seen, dy: 0 * seen.x)),
     Mistake("relu lets all back", ReLU, "where units were off dy comes through: the mask is missing",
@@ -327,10 +336,9 @@ def _updated_too_early(evidence: Evidence, dlogits: Floats, at: int) -> Diagnosi
 
 
 def _by_another_mask(evidence: Evidence, dlogits: Floats, at: int) -> Diagnosis | None:
-    """The gradient that came out of a dropout layer is 0 elsewhere than its mask: read off the biases and weights below.
+    """What came out of a dropout layer is 0 elsewhere than its mask: read off the weights below.
 
-    Of the dense layer below db is the sum over images of what came down, and dw the same weighted by x; with fewer
-    images than inputs these give back each image's own.
+    Of the dense layer below dw = x.T @ dy; with fewer images than inputs that gives back dy itself.
     """
     below = max((i for i in range(at) if evidence.layers[i].kind is Dense), default=None)
     if below is None:

@@ -23,7 +23,9 @@ def loss_stage(state: State) -> Stage:
         index = (b, j)[: values.ndim]
         entry = Entry(index, float(values[index]), *_spelled(step.name, state, b, j))
         found.append(Quantity(step.name, step.formula, stats(values), values.size, entry))
-    return Stage("the loss, in eight steps", found, f"spelled out: image {b}, whose loss is the largest; its label is {j}")
+    return Stage(
+        "the loss, in eight steps", found, f"spelled out: image {b}, whose loss is the largest; its label is {j}"
+    )
 
 
 def loss_back_stage(state: State, dlogits: Floats, noise: float) -> Stage:

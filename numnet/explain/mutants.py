@@ -51,6 +51,7 @@ class Mutant(NamedTuple):
 @contextmanager
 def planted(mutant: Mutant, network: Network, place: Layer | None) -> Iterator[None]:
     """While inside, the network goes backward with the bug."""
+    owner: Any
     if place is not None:
         owner, name, spoiled = place, "backward", _spoiled_layer(mutant, place)
     elif mutant.where == "loss":
@@ -101,7 +102,7 @@ def _spoiled_gradients(mutant: Mutant, network: Network) -> Any:
 
 
 def _onehot(labels: Any, classes: int) -> Floats:
-    return np.eye(classes)[labels]
+    return np.asarray(np.eye(classes)[labels])
 
 
 def _label_off(logits: Floats, labels: Any, dlogits: Floats) -> Floats:
@@ -172,7 +173,9 @@ IN_A_DENSE_LAYER = [
     Mutant("db of the first image alone", Dense, _spoil_db(lambda layer, dy: dy[0])),
     # nobody asks for the first layer's dx
     Mutant("dx by w, not w.T", Dense, lambda layer, dy, dx: dy @ layer.w, square=True, spares=0),
-    Mutant("dx by weights already updated", Dense, lambda layer, dy, dx: dy @ (layer.w - UPDATE * layer.dw).T, spares=0),
+    Mutant(
+        "dx by weights already updated", Dense, lambda layer, dy, dx: dy @ (layer.w - UPDATE * layer.dw).T, spares=0
+    ),
     Mutant("dx cut off", Dense, lambda layer, dy, dx: np.zeros_like(dx), spares=0),
 ]
 

@@ -22,7 +22,7 @@ class Spelled(NamedTuple):
 
 def number(value: float) -> str:
     """With four significant digits."""
-    return f"{value:.4g}"
+    return f"{value + 0.0:.4g}"  # -0 is 0
 
 
 def spelled_sum(left: Floats, right: Floats | None = None, start: float | None = None) -> Spelled:

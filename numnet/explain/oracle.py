@@ -112,6 +112,10 @@ class Oracle:
         down[index] -= H
         return self._slope(layer.index, up, down, float(up[index] - down[index]))
 
+    def loss_from(self, first: int, x: Floats) -> float:
+        """The mean loss where x, float64 (B, D), is what layer `first` is given."""
+        return float(self._look(first, x)[0].mean())
+
     def slope_along(self, direction: Floats) -> Slope:
         """The slope of all parameters at once along a direction, float64 (P,), of length 1."""
         (up, sides_up), (down, sides_down) = (self._look_along(h * direction) for h in (H, -H))

@@ -51,7 +51,7 @@ class Ways:
 
     def from_unit(self, unit: int) -> Iterator[Path]:
         """The paths from a unit, the strongest first; those of strength 0 are left out."""
-        waiting = [(-float(self._strongest[0][unit]), (unit,), 1.0)]
+        waiting: list[tuple[float, tuple[int, ...], float]] = [(-float(self._strongest[0][unit]), (unit,), 1.0)]
         while waiting:
             strength, units, product = heapq.heappop(waiting)
             if strength == 0:
@@ -69,4 +69,4 @@ def _slope(passage: Passage, example: int) -> Floats:
     """Of a layer without weights, by which each number of dy becomes one of dx: float64 (H,)."""
     dx = passage.layer.backward(np.ones_like(passage.y))
     assert dx is not None
-    return dx[example].copy()
+    return np.array(dx[example])

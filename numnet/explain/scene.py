@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from numnet.console import Parser
+from numnet.console import Parser, interrupted_at_once
 from numnet.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def add_flags(parser: Parser, kernels: str) -> None:
     add("--json", action="store_true", help="print one line of JSON and nothing else")
 
 
-def refuse(args: Namespace) -> None:
+def _refuse(args: Namespace) -> None:
     """Raises RecipeError for what can't be, before anything slow is loaded; fills in the default of --steps."""
     if args.model and args.steps is not None:
         raise RecipeError("--steps trains a recipe's network first; a model is taken as it is: leave one of them out")
@@ -83,6 +83,7 @@ def scene(args: Namespace) -> Scene:
     from numnet.data.datasets import load_dataset
     from numnet.kernels import load_kernels
 
+    _refuse(args)
     load_kernels(args.kernels)  # or refuse the name, before the training
     dataset = load_dataset(args.data)
     about, network, optimizer, learning_rate = _model(args) if args.model else _trained(args, dataset)
@@ -122,3 +123,15 @@ def _trained(args: Namespace, dataset: "Dataset") -> tuple[str, "Network", "Opti
         training_step(network, optimizer, batches.batch(step), draw=draw, learning_rate=rates[step])
     about = f"recipe {recipe.name}, {f'after {args.steps} steps' if args.steps else 'as it begins'}"
     return about, network.twin(kernels=args.kernels, dtype=network.dtype), optimizer, rates[-1]
+
+
+def have_compiled(network: "Network") -> None:
+    """Compile what a check will call, by a step on blank images, where Ctrl-C can end it."""
+    import numpy as np
+
+    from numnet.explain.gradcheck import fill_gradients
+    from numnet.randomness import Draw
+
+    blank = np.zeros((1, network.inputs), network.dtype)
+    with interrupted_at_once():
+        fill_gradients(network, blank, np.zeros(1, np.uint8), Draw(0, 0))

@@ -6,7 +6,6 @@ from numnet.explain.formulas import Formula
 from numnet.explain.numbers import WIDTH, folded, number
 from numnet.explain.trace import Quantity, Stage, Trace
 
-
 LETTERS = (
     "b counts the images, i a layer's inputs, j its outputs. dy is dL/dy: how fast the loss changes with y. "
     "Each gradient is checked: its number is nudged, up and down, and the loss looked at."

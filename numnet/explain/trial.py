@@ -168,9 +168,7 @@ def _try(ground: Bench, dataset: Dataset, kind: str, seed: int, mutant: Mutant, 
     return Verdict(kind, mutant.name, index, where, named is not None, named, accuracy)
 
 
-def _trained(
-    dataset: Dataset, kind: str, seed: int, mutant: Mutant | None = None, index: int | None = None
-) -> float:
+def _trained(dataset: Dataset, kind: str, seed: int, mutant: Mutant | None = None, index: int | None = None) -> float:
     """Test accuracy after STEPS of Adam with the bug; NaN where the loss is no number any more."""
     network = small_network(kind, dataset.classes, seed)
     run = {"steps": STEPS, "batch_size": BATCH, "learning_rate": RATE, "seed": seed}

@@ -9,20 +9,16 @@ from numnet.explain.numbers import Floats, Spelled, number
 from numnet.explain.scene import Scene
 from numnet.explain.trace import Entry, Quantity, Stage, stats
 from numnet.nn.network import Network
-from numnet.nn.optim import Adam, Optimizer, SGD
+from numnet.nn.optim import SGD, Adam, Optimizer
 
 USUAL = 1e-3  # of a weight a step: much more shakes it, much less hardly moves it (Karpathy 2019, "A recipe")
 
+MEANS = "m = 0.9 m + 0.1 dw;   v = 0.999 v + 0.001 dw²"
+WHY = "m: the mean of the last ten or so dw; v: of their squares; so a step is about as long as the rate"
 ADAM = {
-    "tensorflow": Formula(
-        "m = 0.9 m + 0.1 dw;   v = 0.999 v + 0.001 dw²", "w -= rate * sqrt(1 - 0.999^t) / (1 - 0.9^t) * m / (sqrt(v) + eps)",
-        "m: the mean of the last ten or so dw; v: of their squares; so a step is about as long as the rate",
-    ),
-    "pytorch": Formula(
-        "m = 0.9 m + 0.1 dw;   v = 0.999 v + 0.001 dw²", "w -= rate * m / (1 - 0.9^t) / (sqrt(v / (1 - 0.999^t)) + eps)",
-        "m: the mean of the last ten or so dw; v: of their squares; so a step is about as long as the rate",
-    ),
-}  # fmt: skip
+    "tensorflow": Formula(MEANS, "w -= rate * sqrt(1 - 0.999^t) / (1 - 0.9^t) * m / (sqrt(v) + eps)", WHY),
+    "pytorch": Formula(MEANS, "w -= rate * m / (1 - 0.9^t) / (sqrt(v / (1 - 0.999^t)) + eps)", WHY),
+}
 MOMENTUM = Formula(
     "velocity = momentum * velocity + dw", "w -= rate * velocity", "a ball that rolls downhill"
 )  # fmt: skip
@@ -77,7 +73,9 @@ def update_stage(update: Update, exact: Network, loss: float, loss_after: float)
     """The step of each tensor, and what all of them do to the loss of the same images with the same masks."""
     found = [_quantity(update, name, exact, tensor, dtensor) for name, tensor, dtensor in exact.tensors()]
     promised = float(update.gradients @ (update.after - update.before))
-    note = f"the loss was {loss:.4f} and is {loss_after:.4f}: {loss_after - loss:+.4f}; the slope promised {promised:+.4f}"
+    note = (
+        f"the loss was {loss:.4f} and is {loss_after:.4f}: {loss_after - loss:+.4f}; the slope promised {promised:+.4f}"
+    )
     return Stage(f"the optimizer's step: {type(update.optimizer).__name__}", found, note)
 
 
@@ -89,7 +87,7 @@ def _quantity(update: Update, name: str, exact: Network, tensor: Floats, dtensor
     text, total = update.spell(int(places[index]))
     share = float(np.linalg.norm(step) / np.linalg.norm(tensor)) if tensor.any() else math.inf
     entry = Entry(index, float(step[index]), text, total)
-    return Quantity(f"step of {name}", update.formula, stats(step), 8 * step.size, entry,
+    return Quantity(f"{name} step", update.formula, stats(step), 8 * step.size, entry,
                     note=f"{share:.1e} of the tensor's norm; {USUAL:g} is usual")  # fmt: skip
 
 

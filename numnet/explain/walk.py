@@ -1,10 +1,13 @@
 """Takes a training step apart: forward, loss, backward, optimizer, in float64, each number beside a check of it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 
 import numpy as np
 
+from numnet.explain.float32 import SecondLink
 from numnet.explain.formulas import Account, Formula, Passage, backward_accounts, forward_account
 from numnet.explain.loss_stages import loss_back_stage, loss_stage
 from numnet.explain.loss_steps import take_steps
@@ -13,7 +16,6 @@ from numnet.explain.oracle import Oracle, Slope, cross_entropies
 from numnet.explain.scene import Scene
 from numnet.explain.trace import Entry, Quantity, Stage, Trace, judged, quantity, stats
 from numnet.explain.update import Update, update_stage
-from numnet.nn.layers import Layer
 from numnet.nn.loss import cross_entropy
 from numnet.nn.network import Network
 from numnet.randomness import Draw
@@ -60,14 +62,34 @@ class Walk:
         loss_after = self.loss()
         self.exact.parameters[:] = update.before
         labels = [int(label) for label in self.scene.labels]
-        return Trace(self.about, labels, self.oracle.loss, loss_after, [*stages, update_stage(update, self.exact, self.oracle.loss, loss_after)])
+        return Trace(
+            self.about,
+            labels,
+            self.oracle.loss,
+            loss_after,
+            [*stages, update_stage(update, self.exact, self.oracle.loss, loss_after)],
+        )
+
+    @cached_property
+    def _float32(self) -> dict[tuple[int, str], float]:
+        """How far the scene's own kernels in float32 are off, by layer and gradient; nothing for textbook ones."""
+        own = self.scene.network
+        if own.kernels_name == "textbook":
+            return {}
+        own, exact = (own.twin(kernels=net.kernels_name, dtype=net.dtype) for net in (own, self.exact))
+        errors = SecondLink(own, exact, self.x, self.scene.labels, self.draw).compare()
+        keys = [(layer.index, f"d{name}") for layer in own.layers for name in layer.parameter_shapes()]
+        return dict(zip(keys, (each.error for each in errors), strict=True))
 
     def _forward(self, passage: Passage) -> Stage:
         account = forward_account(passage)
-        return Stage(_title("forward", passage), [quantity(account, _largest(account.values))], layer=passage.layer.index)
+        return Stage(
+            _title("forward", passage), [quantity(account, _largest(account.values))], layer=passage.layer.index
+        )
 
     def _backward(self, passage: Passage) -> Stage:
         found = [self._checked(account, passage) for account in backward_accounts(passage)]
+        found = [replace(each, float32=self._float32.get((passage.layer.index, each.name))) for each in found]
         note = "" if passage.dx is not None else "dx stops here: training has no use for the gradient of the pixels"
         return Stage(_title("backward", passage), found, note, passage.layer.index)
 

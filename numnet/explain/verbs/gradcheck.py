@@ -4,13 +4,10 @@ import json
 import sys
 import time
 from argparse import Namespace
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-from numnet.console import Parser, interrupted_at_once
+from numnet.console import Parser
 from numnet.explain import scene
-
-if TYPE_CHECKING:
-    from numnet.nn.network import Network
 
 ABOUT = "is every gradient right? Against differences of the loss, and the fast kernels against that"
 DESCRIPTION = """\
@@ -53,7 +50,7 @@ def _check(args: Namespace) -> int:
 
     with np.errstate(over="ignore", invalid="ignore"):  # who asks for the loss says what is wrong
         found = scene.scene(args)
-        _compile(found.network)
+        scene.have_compiled(found.network)
         with _ProgressLine() as line:
             progress = line.show if sys.stderr.isatty() else None
             certificate = gradcheck(
@@ -61,18 +58,6 @@ def _check(args: Namespace) -> int:
             )
     print(json.dumps(certificate.as_json()) if args.json else certificate)
     return 0 if certificate.passed else 1
-
-
-def _compile(network: "Network") -> None:
-    """Compile what the check will call, by a step on blank images, where Ctrl-C can end it."""
-    import numpy as np
-
-    from numnet.explain.gradcheck import fill_gradients
-    from numnet.randomness import Draw
-
-    blank = np.zeros((1, network.inputs), network.dtype)
-    with interrupted_at_once():
-        fill_gradients(network, blank, np.zeros(1, np.uint8), Draw(0, 0))
 
 
 class _ProgressLine:

@@ -29,6 +29,8 @@ def run(args: Namespace) -> int:
     found = scene.scene(args)
     if args.layer is not None:
         check_layer(found.network, args.layer)
+    if args.kernels != "textbook":
+        scene.have_compiled(found.network)
     trace = Walk(found).trace()
     print(json.dumps(trace.as_json()) if args.json else "\n".join(lines(trace, args.layer)))
     return 0 if trace.passed else 1
