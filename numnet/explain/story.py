@@ -30,7 +30,7 @@ def _terms(ledger: Ledger) -> Iterator[str]:
     yield f"  {'image':>5} {'label':>5}  {'x':>11}  {'dy':>11}  {'x * dy':>11}"
     ordered = sorted(ledger.terms, key=lambda term: -abs(term.value))
     for term in ordered[:MOST_TERMS]:
-        yield f"  {term.example:>5} {term.label:>5}  {term.x:>11.4g}  {term.dy:>11.4g}  {term.value:>11.4g}"
+        yield f"  {term.example:>5} {term.label:>5}  {number(term.x):>11}  {number(term.dy):>11}  {number(term.value):>11}"
     if rest := ordered[MOST_TERMS:]:
         yield f"  {len(rest):>5} more {'':>26} {math.fsum(term.value for term in rest):>11.4g}"
     yield f"  {'':>11}  {'':>11}  {'sum':>11}  {ledger.total:>11.4g}"
@@ -65,4 +65,4 @@ def _step(ledger: Ledger) -> Iterator[str]:
     for name, (before, after) in ledger.vectors.items():
         yield f"  {name}: {number(before)} -> {number(after)}"
     yield from folded(f"  {ledger.spelled}", "  ")
-    yield f"  step {number(ledger.step)}: w {number(ledger.weight)} -> {number(ledger.weight + ledger.step)}"
+    yield f"  step {number(ledger.step)}: w {ledger.weight:.7f} -> {ledger.weight + ledger.step:.7f}"

@@ -203,7 +203,7 @@ def trial_lines(verdicts: list[Verdict]) -> Iterator[str]:
     accused = sum(each.caught for each in honest.values())
     yield ""
     yield from folded(
-        f"{len(bugs)} bugs planted: {caught} caught, {right} rightly named, place and all. {len(honest)} networks "
+        f"{len(bugs)} bugs of {len({bug.name for bug in bugs})} kinds planted: {caught} caught, {right} rightly named, place and all. {len(honest)} networks "
         f"without a bug: {accused} accused."
     )
     yield from folded(

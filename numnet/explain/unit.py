@@ -94,7 +94,7 @@ def unit_lines(found: Unit) -> Iterator[str]:
     yield "WHAT IT SAYS   z = x @ w + b; y goes on, after activation and dropout"
     yield f"  {'image':>5} {'label':>5}  {'z':>11}  {'y':>11}  {'dL/dz':>11}"
     for answer in found.answers:
-        yield f"  {answer.example:>5} {answer.label:>5}  {answer.z:>11.4g}  {answer.y:>11.4g}  {answer.dz:>11.4g}"
+        yield f"  {answer.example:>5} {answer.label:>5}  {number(answer.z):>11}  {number(answer.y):>11}  {number(answer.dz):>11}"
     on = sum(answer.y != 0 for answer in found.answers)
     yield f"  on for {on} of {len(found.answers)} images"
     yield ""
