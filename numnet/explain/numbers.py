@@ -25,6 +25,11 @@ def number(value: float) -> str:
     return f"{value + 0.0:.4g}"  # -0 is 0
 
 
+def columns(*values: float) -> str:
+    """Numbers below each other, 13 characters each."""
+    return "".join(f"{number(value):>13}" for value in values)
+
+
 def spelled_sum(left: Floats, right: Floats | None = None, start: float | None = None) -> Spelled:
     """start + sum of left * right: the largest terms, and how many others there are and what these add up to.
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from numnet.explain.ledger import Ledger
-from numnet.explain.numbers import folded, number
+from numnet.explain.numbers import columns, folded, number
 
 MOST_TERMS = 12  # rows of the ledger that are printed
 
@@ -30,7 +30,7 @@ def _terms(ledger: Ledger) -> Iterator[str]:
     yield f"  {'image':>5} {'label':>5}  {'x':>11}  {'dy':>11}  {'x * dy':>11}"
     ordered = sorted(ledger.terms, key=lambda term: -abs(term.value))
     for term in ordered[:MOST_TERMS]:
-        yield f"  {term.example:>5} {term.label:>5}  {number(term.x):>11}  {number(term.dy):>11}  {number(term.value):>11}"
+        yield f"  {term.example:>5} {term.label:>5}{columns(term.x, term.dy, term.value)}"
     if rest := ordered[MOST_TERMS:]:
         yield f"  {len(rest):>5} more {'':>26} {math.fsum(term.value for term in rest):>11.4g}"
     yield f"  {'':>11}  {'':>11}  {'sum':>11}  {ledger.total:>11.4g}"

@@ -202,9 +202,10 @@ def trial_lines(verdicts: list[Verdict]) -> Iterator[str]:
     near = sum(bug.accuracy > honest[bug.kind].accuracy - NEAR for bug in bugs)
     accused = sum(each.caught for each in honest.values())
     yield ""
+    kinds = len({bug.name for bug in bugs})
     yield from folded(
-        f"{len(bugs)} bugs of {len({bug.name for bug in bugs})} kinds planted: {caught} caught, {right} rightly named, place and all. {len(honest)} networks "
-        f"without a bug: {accused} accused."
+        f"{len(bugs)} bugs of {kinds} kinds planted: {caught} caught, {right} rightly named, place and all. "
+        f"{len(honest)} networks without a bug: {accused} accused."
     )
     yield from folded(
         f"With {near} of the bugs {STEPS} steps of Adam end within {100 * NEAR:.0f} points of the network without: a "

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from numnet.data.shape import SIDE
-from numnet.explain.numbers import Floats, folded, number
+from numnet.explain.numbers import Floats, columns, folded, number
 from numnet.explain.trace import FORMAT, finite
 from numnet.explain.walk import Walk
 from numnet.nn.layers import Dense
@@ -94,7 +94,7 @@ def unit_lines(found: Unit) -> Iterator[str]:
     yield "WHAT IT SAYS   z = x @ w + b; y goes on, after activation and dropout"
     yield f"  {'image':>5} {'label':>5}  {'z':>11}  {'y':>11}  {'dL/dz':>11}"
     for answer in found.answers:
-        yield f"  {answer.example:>5} {answer.label:>5}  {number(answer.z):>11}  {number(answer.y):>11}  {number(answer.dz):>11}"
+        yield f"  {answer.example:>5} {answer.label:>5}{columns(answer.z, answer.y, answer.dz)}"
     on = sum(answer.y != 0 for answer in found.answers)
     yield f"  on for {on} of {len(found.answers)} images"
     yield ""
