@@ -6,7 +6,7 @@ from typing import Protocol
 
 from numnet.console import Parser, command
 from numnet.explain import scene
-from numnet.explain.verbs import gradcheck, image, pixel, step, unit, weight
+from numnet.explain.verbs import distortions, gradcheck, image, pixel, step, unit, weight
 
 
 class Verb(Protocol):  # a file in verbs/, each of which has its docstrings
@@ -20,7 +20,8 @@ class Verb(Protocol):  # a file in verbs/, each of which has its docstrings
 
 
 VERBS: dict[str, Verb] = {
-    "step": step, "weight": weight, "unit": unit, "pixel": pixel, "image": image, "gradcheck": gradcheck,
+    "step": step, "weight": weight, "unit": unit, "pixel": pixel,
+    "image": image, "distortions": distortions, "gradcheck": gradcheck,
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from numnet.data.shape import SIDE
+from numnet.explain.drawing import drawn
 from numnet.explain.numbers import Floats, folded, number
 from numnet.explain.oracle import H, Slope
 from numnet.explain.trace import FORMAT, Nudge, finite, judged
@@ -14,7 +15,6 @@ from numnet.kernels import ByteArray
 from numnet.nn.loss import softmax
 from numnet.nn.network import Network
 
-INKS = " .:-=+*#%@"  # from none to full
 SHOWN = 3  # classes, the likeliest, whose probabilities are followed
 
 
@@ -105,15 +105,6 @@ def _switches(network: Network, x: Floats, place: int) -> bool:
             own.append((y > 0).tobytes())
         sides.append(own)
     return sides[0] != sides[1]
-
-
-def drawn(pixels: ByteArray, marked: tuple[int, int] | None = None) -> Iterator[str]:
-    """Pixels, uint8 (28, 28), in characters, one of them marked."""
-    for row, inks in enumerate(pixels.tolist()):
-        shades = [INKS[ink * (len(INKS) - 1) // 255] * 2 for ink in inks]
-        if marked and row == marked[0]:
-            shades[marked[1]] = "[]"
-        yield ("  " + "".join(shades)).rstrip()
 
 
 def pixel_lines(found: Pixel) -> Iterator[str]:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from numnet.data.shape import SIDE
-from numnet.explain.numbers import Floats, columns, folded, number
+from numnet.explain.drawing import signed
+from numnet.explain.numbers import columns, folded, number
 from numnet.explain.trace import FORMAT, finite
 from numnet.explain.walk import Walk
 from numnet.nn.layers import Dense
 
 STRONGEST = 5  # weights that are listed on either side
-LEVELS = "=- +#"  # of a weight, from far below 0 to far above
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def unit_lines(found: Unit) -> Iterator[str]:
     yield ""
     yield f"WHAT IT SEES   bias {number(found.bias)}, {len(found.incoming)} weights"
     if len(found.incoming) == SIDE * SIDE:
-        yield from picture(np.array(found.incoming))
+        yield from signed(np.array(found.incoming).reshape(SIDE, SIDE))
     else:
         yield from folded(f"  strongest: {_strongest(found.incoming)}", "  ")
     yield ""
@@ -109,12 +109,3 @@ def unit_lines(found: Unit) -> Iterator[str]:
 def _strongest(weights: list[float]) -> str:
     order = np.argsort(-abs(np.array(weights)), kind="stable")[:STRONGEST]
     return ", ".join(f"{i}: {number(weights[i])}" for i in order)
-
-
-def picture(weights: Floats) -> Iterator[str]:
-    """Weights to pixels as a picture, float (784,): # and + above 0, = and - below, a blank for next to nothing."""
-    most = abs(weights).max() or 1.0
-    levels = np.clip(np.round((weights / most + 1) * (len(LEVELS) - 1) / 2), 0, len(LEVELS) - 1).astype(int)
-    for row in levels.reshape(SIDE, SIDE):
-        yield "  " + "".join(LEVELS[level] * 2 for level in row)
-    yield f"  # + above 0, up to {number(float(weights.max()))}; = - below, down to {number(float(weights.min()))}"

@@ -31,7 +31,7 @@ def run(args: Namespace) -> int:
     """Show the stages."""
     from numnet.data.image import see
     from numnet.data.opening import printable
-    from numnet.explain.pixel import drawn
+    from numnet.explain.drawing import drawn
 
     if args.out is not None and args.out.suffix.lower() != ".png":
         raise ImageError(f"--out {args.out}: expected the name of a .png file")
