@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MOST_IMAGES, MOST_STEPS = 1000, 10_000  # with more it takes long and shows nothing else
 BURN_IN = 20  # steps; at the very start gradients are special, and a special place hides bugs
-LEARNING_RATE = 1e-3  # of a model's next step: no file says what it would be
+LEARNING_RATE = 1e-3  # of the next step of a model whose file tells of no run
 
 
 @dataclass
@@ -86,22 +86,32 @@ def scene(args: Namespace) -> Scene:
     _refuse(args)
     load_kernels(args.kernels)  # or refuse the name, before the training
     dataset = load_dataset(args.data)
-    about, network, optimizer, learning_rate = _model(args) if args.model else _trained(args, dataset)
+    about, network, optimizer, learning_rate, step = _model(args) if args.model else _trained(args, dataset)
     rows = BatchStream(dataset.train, args.batch, seed=args.seed, kernels=network.kernels).rows(args.steps)
     images, labels = dataset.train.images[rows], dataset.train.labels[rows]
-    return Scene(about, network, images, labels, args.steps, args.seed, optimizer, learning_rate)
+    return Scene(about, network, images, labels, step, args.seed, optimizer, learning_rate)
 
 
-def _model(args: Namespace) -> tuple[str, "Network", "Optimizer", float]:
-    """The model's network, and Adam as it begins."""
-    from numnet.nn.optim import Adam
-    from numnet.training.checkpoint import load_model
+def _model(args: Namespace) -> tuple[str, "Network", "Optimizer", float, int]:
+    """The model's network, and the next step of its run; Adam as it begins where the file tells of no run."""
+    from numnet.nn.optim import OPTIMIZERS, Adam
+    from numnet.training.checkpoint import read
+    from numnet.training.schedules import SCHEDULES
 
-    network = load_model(args.model, kernels=args.kernels)
-    return str(args.model), network, Adam(network.kernels, network.parameters), LEARNING_RATE
+    checkpoint = read(args.model)
+    network, header = checkpoint.network(args.kernels), checkpoint.header
+    if not checkpoint.vectors:
+        return f"{args.model}, Adam as it begins", network, Adam(network.kernels, network.parameters), LEARNING_RATE, 0
+    recipe = checkpoint.recipe()
+    optimizer = OPTIMIZERS[recipe.optimizer](network.kernels, network.parameters)
+    for name, vector in checkpoint.vectors.items():
+        optimizer.vectors[name][:] = vector
+    last = min(header.step, header.horizon - 1)  # of a run that is at its end, the last step once more
+    rate = recipe.learning_rate * SCHEDULES[recipe.schedule](last, header.horizon)
+    return f"{args.model}, after {header.step} steps", network, optimizer, rate, header.step
 
 
-def _trained(args: Namespace, dataset: "Dataset") -> tuple[str, "Network", "Optimizer", float]:
+def _trained(args: Namespace, dataset: "Dataset") -> tuple[str, "Network", "Optimizer", float, int]:
     """The recipe's network after its first steps, its optimizer as these left it, and the rate of the next step."""
     from numnet.data.batches import BatchStream
     from numnet.nn.optim import OPTIMIZERS
@@ -122,7 +132,7 @@ def _trained(args: Namespace, dataset: "Dataset") -> tuple[str, "Network", "Opti
         draw = Draw(args.seed, step)
         training_step(network, optimizer, batches.batch(step), draw=draw, learning_rate=rates[step])
     about = f"recipe {recipe.name}, {f'after {args.steps} steps' if args.steps else 'as it begins'}"
-    return about, network.twin(kernels=args.kernels, dtype=network.dtype), optimizer, rates[-1]
+    return about, network.twin(kernels=args.kernels, dtype=network.dtype), optimizer, rates[-1], args.steps
 
 
 def have_compiled(network: "Network") -> None:
