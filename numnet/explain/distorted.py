@@ -1,7 +1,7 @@
 """What each kind of distortion makes of training images, alone and all at once."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,12 +9,12 @@ import numpy as np
 from numnet.data.augment import AFFINE_NUMBERS, Distorter, Distortion
 from numnet.data.datasets import Split
 from numnet.data.sheet import Cell
-from numnet.explain.drawing import small
-from numnet.explain.numbers import number
+from numnet.explain.drawing import beside
+from numnet.explain.numbers import folded, number
 from numnet.kernels import ByteArray, load_kernels
 from numnet.randomness import seeds_of_examples, uniforms
 
-KINDS = ("rotation", "log_scale", "shear", "shift", "elastic")
+KINDS = {"rotation": "turned", "log_scale": "stretched", "shear": "leaned", "shift": "moved", "elastic": "bent"}
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Distorted:
 
 
 def distorted(split: Split, rows: list[int], *, seed: int, epoch: int) -> list[Distorted]:
-    """These examples of a split, as a run with that seed sees them in that epoch."""
+    """These examples of a split, as training with all strengths would see them, with that seed, in that epoch."""
     full = Distortion()
     none = full.times(0)
-    ways = {kind: Distortion(**{**vars(none), kind: getattr(full, kind)}) for kind in KINDS} | {"all": full}
+    ways = {name: replace(none, **{kind: getattr(full, kind)}) for kind, name in KINDS.items()} | {"all": full}
     pictures = {name: _pictures(split, rows, way, seed, epoch) for name, way in ways.items()}
     draws = uniforms(seeds_of_examples(seed, epoch, len(split))[rows], AFFINE_NUMBERS)
     return [
@@ -61,10 +61,10 @@ def _pictures(split: Split, rows: list[int], way: Distortion, seed: int, epoch: 
 def _said(distortion: Distortion, draws: Any) -> dict[str, float]:
     angle, tall, wide, lean, down, across = (float(draw) for draw in draws)
     return {
-        "turned, degrees": float(np.degrees(distortion.rotation * angle)),
+        "turned left, degrees": float(np.degrees(distortion.rotation * angle)),
         "height, times": float(np.exp(-distortion.log_scale * tall)),
         "width, times": float(np.exp(-distortion.log_scale * wide)),
-        "leaned, pixels a row": distortion.shear * lean,
+        "leaned right, pixels a row": distortion.shear * lean,
         "down, pixels": -distortion.shift * down,
         "across, pixels": -distortion.shift * across,
     }
@@ -79,9 +79,6 @@ def distorted_lines(found: list[Distorted]) -> Iterator[str]:
     """Each image as it is and by all at once, side by side, and what was drawn for it."""
     for each in found:
         yield f"training image {each.row}, a {each.label}"
-        yield "  " + ", ".join(f"{name} {number(value)}" for name, value in list(each.drawn.items())[:3])
-        yield "  " + ", ".join(f"{name} {number(value)}" for name, value in list(each.drawn.items())[3:])
-        before, after = (list(small(each.stages[name])) for name in ("as it is", "all"))
-        for left, right in zip(before, after, strict=True):
-            yield f"  {left}    {right}".rstrip()
+        yield from folded("  " + "; ".join(f"{name} {number(value)}" for name, value in each.drawn.items()), "  ")
+        yield from beside(each.stages["as it is"], each.stages["all"])
         yield ""

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 
 import numpy as np
+from PIL import Image
 
 from numnet.explain.numbers import Floats, number
 from numnet.kernels import ByteArray
 
 INKS = " .:-=+*#%@"  # from none to full
+SHRUNK = 28  # pixels
 LEVELS = "=- +#"  # of a weight, from far below 0 to far above
 
 
@@ -20,11 +22,23 @@ def drawn(pixels: ByteArray, marked: tuple[int, int] | None = None) -> Iterator[
         yield ("  " + "".join(shades)).rstrip()
 
 
-def small(picture: ByteArray) -> Iterator[str]:
-    """A character for two pixels, one above the other, which has about their shape."""
+def beside(*pictures: ByteArray) -> Iterator[str]:
+    """Pictures, uint8 (H, W) each, beside each other: a character for two pixels, one above the other."""
+    for row in zip(*map(_halved, pictures), strict=True):
+        yield ("  " + "    ".join(row)).rstrip()
+
+
+def _halved(picture: ByteArray) -> Iterator[str]:
     rows = picture[: len(picture) // 2 * 2].astype(int).reshape(-1, 2, picture.shape[1]).sum(axis=1) // 2
     for row in rows.tolist():
         yield "".join(INKS[ink * (len(INKS) - 1) // 255] for ink in row)
+
+
+def shrunk(picture: ByteArray) -> ByteArray:
+    """A picture of any size, uint8 (H, W) or (H, W, 3), in grey, its longer side of at most 28 pixels."""
+    image = Image.fromarray(picture).convert("L")
+    image.thumbnail((SHRUNK, SHRUNK))
+    return np.asarray(image)
 
 
 def signed(weights: Floats) -> Iterator[str]:

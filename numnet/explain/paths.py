@@ -7,7 +7,6 @@ path can still become from each unit on, so that the strongest are found one aft
 """
 
 import heapq
-import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -30,7 +29,7 @@ class Ways:
 
     passages : of the layers after that one    dlogits : float64 (C,), of the example
 
-    count : how many paths there are from each of its units
+    total : what all paths from each unit add up to, float64 (H,)    open : how many of them are not 0
     """
 
     def __init__(self, passages: list[Passage], dlogits: Floats, example: int) -> None:
@@ -44,7 +43,9 @@ class Ways:
                 own = _slope(passage, example)
                 slope = own if slope is None else slope * own
         self._dlogits = dlogits if slope is None else dlogits * slope
-        self.count = math.prod(link.shape[1] for link in self._links)
+        self.total, self.open = self._dlogits, (self._dlogits != 0).astype(int)
+        for link in reversed(self._links):
+            self.total, self.open = link @ self.total, (link != 0).astype(int) @ self.open
         self._strongest = [abs(self._dlogits)]  # of what a path from each unit can come to, the largest
         for link in reversed(self._links):
             self._strongest.insert(0, (abs(link) * self._strongest[0]).max(axis=1))

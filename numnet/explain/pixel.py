@@ -2,25 +2,28 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from numnet.data.shape import SIDE
 from numnet.explain.drawing import drawn
+from numnet.explain.gradcheck import best_slope
 from numnet.explain.numbers import Floats, folded, number
-from numnet.explain.oracle import H, Slope
+from numnet.explain.oracle import Oracle
+from numnet.explain.step import nudge_line
 from numnet.explain.trace import FORMAT, Nudge, finite, judged
 from numnet.kernels import ByteArray
-from numnet.nn.loss import softmax
+from numnet.nn.loss import cross_entropy, softmax
 from numnet.nn.network import Network
 
 SHOWN = 3  # classes, the likeliest, whose probabilities are followed
 
 
 @dataclass(frozen=True)
-class Moved:
-    """The answer with the pixel at another value.
+class Answer:
+    """What the network says with the pixel at some value.
 
     value : 0 is no ink, 1 full ink    probabilities : of the classes followed
     """
@@ -34,7 +37,8 @@ class Pixel:
     """One pixel of what the network saw.
 
     pixels : 0..255, (28, 28)    classes : those followed    slopes : of their probabilities by the pixel
-    nudge : the first slope beside the answer's change    moved : as it is, without ink, with full ink
+    slope : of -log p of the likeliest class, by backward    nudge : and what a nudge says of it
+    moved : as it is, without ink, with full ink
     """
 
     about: str
@@ -43,8 +47,9 @@ class Pixel:
     column: int
     classes: list[int]
     slopes: list[float]
+    slope: float
     nudge: Nudge
-    moved: list[Moved]
+    moved: list[Answer]
 
     @property
     def passed(self) -> bool:
@@ -57,17 +62,22 @@ class Pixel:
 
 
 def pixel(network: Network, about: str, pixels: ByteArray, row: int, column: int) -> Pixel:
-    """Of a picture, uint8 (28, 28), by a network in float64."""
-    x = network.to_floats(pixels.reshape(1, -1))
-    place = row * SIDE + column
+    """Of a picture, uint8 (28, 28), by a network in float64.
+
+    Backward goes all the way to the pixels, from the loss that a label would give: with class c for a label that is
+    -log p[c], and dp[c] = -p[c] * dloss.
+    """
+    x, place = network.to_floats(pixels.reshape(1, -1)), row * SIDE + column
     p = _answer(network, x)
     classes = [int(c) for c in np.argsort(-p, kind="stable")[:SHOWN]]
-    slopes = [_slope(network, x, p, c)[place] for c in classes]
-    moved = [Moved(value, [float(_answer(network, _with(x, place, value))[c]) for c in classes])
+    dlosses = [_dloss(network, x, c, place) for c in classes]
+    moved = [Answer(value, _answer(network, _with(x, place, value))[classes].tolist())
              for value in (float(x[0, place]), 0.0, 1.0)]  # fmt: skip
-    up, down = (_answer(network, _with(x, place, x[0, place] + h))[classes[0]] for h in (H, -H))
-    nudge = judged(slopes[0], Slope(float(up - down) / (2 * H), _switches(network, x, place)), np.finfo(float).eps / H)
-    return Pixel(about, pixels.tolist(), row, column, classes, slopes, nudge, moved)
+    oracle = Oracle(network, x, np.array(classes[:1]), None)
+    slope = best_slope(oracle, partial(oracle.slope_of_input, 0, x, (0, place)), dlosses[0])
+    slopes = [-float(p[c]) * dloss for c, dloss in zip(classes, dlosses, strict=True)]
+    nudge = judged(dlosses[0], slope, oracle.noise)
+    return Pixel(about, pixels.tolist(), row, column, classes, slopes, dlosses[0], nudge, moved)
 
 
 def _answer(network: Network, x: Floats) -> Floats:
@@ -81,30 +91,12 @@ def _with(x: Floats, place: int, value: float) -> Floats:
     return moved
 
 
-def _slope(network: Network, x: Floats, p: Floats, c: int) -> list[float]:
-    """How fast the probability of class c changes with each pixel.
-
-    dp[c]/dlogits[j] = p[c] * ([j = c] - p[j]), and from there backward, all the way to the pixels.
-    """
-    network.forward(x, draw=None)
-    dlogits = -p[c] * p
-    dlogits[c] += p[c]
-    dx = network.backward(dlogits[None], to_input=True)
+def _dloss(network: Network, x: Floats, label: int, place: int) -> float:
+    """How fast the loss changes with a pixel, if that were the label."""
+    _, dlogits = cross_entropy(network.kernels, network.forward(x, draw=None), np.array([label]))
+    dx = network.backward(dlogits, to_input=True)
     assert dx is not None
-    found: list[float] = dx[0].tolist()
-    return found
-
-
-def _switches(network: Network, x: Floats, place: int) -> bool:
-    """Whether the nudge puts a number of some layer on the other side of 0, where a ReLU may have its kink."""
-    sides = []
-    for h in (H, -H):
-        y, own = _with(x, place, x[0, place] + h), []
-        for layer in network.layers:
-            y = layer.forward(y, draw=None).copy()
-            own.append((y > 0).tobytes())
-        sides.append(own)
-    return sides[0] != sides[1]
+    return float(dx[0, place])
 
 
 def pixel_lines(found: Pixel) -> Iterator[str]:
@@ -118,5 +110,4 @@ def pixel_lines(found: Pixel) -> Iterator[str]:
         shares = "".join(f"{share:>12.6f}" for share in moved.probabilities)
         yield f"  {f'{what}, {moved.value:.3f}':<24}{shares}"
     yield f"  {'slope, by backward':<24}" + "".join(f"{slope:>12.3g}" for slope in found.slopes)
-    apart = f", {found.nudge.error:.0e} apart" if found.nudge.verdict in ("ok", "WRONG") else ""
-    yield f"  nudged, p({found.classes[0]}) says {number(found.nudge.slope)}{apart}: {found.nudge.verdict}"
+    yield f"  slope of -log p({found.classes[0]}) {number(found.slope)}; {nudge_line(found.nudge)}"

@@ -4,10 +4,10 @@ import os
 from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from numnet.console import Parser, interrupted_at_once
-from numnet.errors import RecipeError
+from numnet.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
     from numnet.data.datasets import Dataset
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from numnet.nn.network import Network
     from numnet.nn.optim import Optimizer
 
-MOST_IMAGES, MOST_STEPS = 1000, 10_000  # with more it takes long and shows nothing else
+MOST_STEPS = 10_000  # with more it takes long and shows nothing else
+IMAGES = 8  # of a minibatch: few enough to be read one by one
 BURN_IN = 20  # steps; at the very start gradients are special, and a special place hides bugs
-LEARNING_RATE = 1e-3  # of the next step of a model whose file tells of no run
+LEARNING_RATE, BATCH = 1e-3, 128  # of the next step of a model whose file tells of no run
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Scene:
     network : with the kernels and in the type that were asked for
     images : uint8 (B, …)    labels : uint8 (B,)
     step : which one comes next, from 0    seed : of its dropout masks
-    optimizer : "adam" or "sgd"    vectors : what it remembers    learning_rate : of the step
+    optimizer : with what it remembers    learning_rate : of the step
     """
 
     about: str
@@ -41,17 +42,20 @@ class Scene:
     learning_rate: float
 
 
-def add_flags(parser: Parser, kernels: str) -> None:
-    """The flags that say what is explained; `kernels` is the default of that flag."""
+def add_flags(parser: Parser, kernels: str | None = None) -> None:
+    """The flags that say what is explained; `kernels` is the default of that flag, None for what has no such choice."""
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--model", type=Path, metavar="FILE.npz", help="a model file that numnet.train --save wrote")
     source.add_argument("--recipe", metavar="NAME", help="a recipe's network (default: intended)")
     add = parser.add_argument
     add("--steps", type=int, metavar="N", help=f"train the recipe so long first (default: {BURN_IN})")
     add("--data", metavar="DIR", help="a folder of four MNIST-style IDX files (default: the bundled MNIST)")
-    add("--batch", type=int, default=8, metavar="B", help="images of the minibatch (default: 8)")
+    add("--batch", type=int, metavar="B", help=f"images, the first ones of the next batch (default: {IMAGES})")
     add("--seed", type=int, default=0, metavar="N", help="which weights, images, entries and masks (default: 0)")
-    add("--kernels", default=kernels, metavar="SET", help=f"numba or textbook (default: {kernels})")
+    if kernels:
+        add("--kernels", default=kernels, metavar="SET", help=f"numba or textbook (default: {kernels})")
+    else:
+        parser.set_defaults(kernels="textbook")
     add("--json", action="store_true", help="print one line of JSON and nothing else")
 
 
@@ -60,12 +64,15 @@ def _refuse(args: Namespace) -> None:
     if args.model and args.steps is not None:
         raise RecipeError("--steps trains a recipe's network first; a model is taken as it is: leave one of them out")
     args.steps = args.steps if args.steps is not None else 0 if args.model else BURN_IN
-    if not 1 <= args.batch <= MOST_IMAGES:
-        raise RecipeError(f"--batch {args.batch}: expected 1 to {MOST_IMAGES:,} images")
     if not 0 <= args.steps <= MOST_STEPS:
         raise RecipeError(f"--steps {args.steps}: expected 0 to {MOST_STEPS:,}")
-    if not 0 <= args.seed < 2**64:
-        raise RecipeError(f"seed {args.seed}: expected 0 to 2**64 - 1")
+    check_seed(args.seed)
+
+
+def check_seed(seed: int) -> None:
+    """Raises RecipeError unless a run can have it."""
+    if not 0 <= seed < 2**64:
+        raise RecipeError(f"seed {seed}: expected 0 to 2**64 - 1")
 
 
 def be_quick() -> None:
@@ -78,7 +85,10 @@ def be_quick() -> None:
 
 
 def scene(args: Namespace) -> Scene:
-    """As the flags say: the model, or the recipe after its first steps, and a minibatch of the training images."""
+    """As the flags say: the model, or the recipe after its first steps, and the first images of the next batch.
+
+    Raises RecipeError for flags that make no sense, DataError where the data is not for the network.
+    """
     from numnet.data.batches import BatchStream
     from numnet.data.datasets import load_dataset
     from numnet.kernels import load_kernels
@@ -86,32 +96,58 @@ def scene(args: Namespace) -> Scene:
     _refuse(args)
     load_kernels(args.kernels)  # or refuse the name, before the training
     dataset = load_dataset(args.data)
-    about, network, optimizer, learning_rate, step = _model(args) if args.model else _trained(args, dataset)
-    rows = BatchStream(dataset.train, args.batch, seed=args.seed, kernels=network.kernels).rows(args.steps)
+    found = _model(args, dataset) if args.model else _trained(args, dataset)
+    count = IMAGES if args.batch is None else args.batch
+    if not 1 <= count <= found.batch_size:
+        raise RecipeError(f"--batch {count}: expected 1 to {found.batch_size}, the images of one of the run's batches")
+    stream = BatchStream(dataset.train, found.batch_size, seed=args.seed, kernels=found.network.kernels)
+    rows = stream.rows(found.step)[:count]
     images, labels = dataset.train.images[rows], dataset.train.labels[rows]
-    return Scene(about, network, images, labels, step, args.seed, optimizer, learning_rate)
+    return Scene(
+        found.about, found.network, images, labels, found.step, args.seed, found.optimizer, found.learning_rate
+    )  # fmt: skip
 
 
-def _model(args: Namespace) -> tuple[str, "Network", "Optimizer", float, int]:
-    """The model's network, and the next step of its run; Adam as it begins where the file tells of no run."""
+class _Found(NamedTuple):
+    """A network and its next step, before the images of that are known."""
+
+    about: str
+    network: "Network"
+    optimizer: "Optimizer"
+    learning_rate: float
+    step: int
+    batch_size: int
+
+
+def _model(args: Namespace, dataset: "Dataset") -> _Found:
+    """The model's network, and the next step of its run; a fresh Adam where the file tells of no run to go on with."""
     from numnet.nn.optim import OPTIMIZERS, Adam
     from numnet.training.checkpoint import read
+    from numnet.training.metrics import check_fits
     from numnet.training.schedules import SCHEDULES
 
     checkpoint = read(args.model)
     network, header = checkpoint.network(args.kernels), checkpoint.header
-    if not checkpoint.vectors:
-        return f"{args.model}, Adam as it begins", network, Adam(network.kernels, network.parameters), LEARNING_RATE, 0
+    try:
+        check_fits(network, dataset.train)
+    except DataError as error:
+        raise DataError(
+            f"{args.model} is of other data than {dataset.name}: {error}; give its folder by --data"
+        ) from None
+    if not checkpoint.vectors or header.recipe is None:
+        about = f"{args.model} with a fresh Adam at {LEARNING_RATE:g}, as the file holds no run to go on with"
+        return _Found(about, network, Adam(network.kernels, network.parameters), LEARNING_RATE, 0, BATCH)
     recipe = checkpoint.recipe()
     optimizer = OPTIMIZERS[recipe.optimizer](network.kernels, network.parameters)
     for name, vector in checkpoint.vectors.items():
         optimizer.vectors[name][:] = vector
-    last = min(header.step, header.horizon - 1)  # of a run that is at its end, the last step once more
-    rate = recipe.learning_rate * SCHEDULES[recipe.schedule](last, header.horizon)
-    return f"{args.model}, after {header.step} steps", network, optimizer, rate, header.step
+    over = header.step >= header.horizon
+    rate = recipe.learning_rate * SCHEDULES[recipe.schedule](header.step - over, header.horizon)
+    about = f"{args.model}, after {header.step} steps{' (its run is over; one step more)' * over}"
+    return _Found(about, network, optimizer, rate, header.step, recipe.batch_size)
 
 
-def _trained(args: Namespace, dataset: "Dataset") -> tuple[str, "Network", "Optimizer", float, int]:
+def _trained(args: Namespace, dataset: "Dataset") -> _Found:
     """The recipe's network after its first steps, its optimizer as these left it, and the rate of the next step."""
     from numnet.data.batches import BatchStream
     from numnet.nn.optim import OPTIMIZERS
@@ -132,7 +168,8 @@ def _trained(args: Namespace, dataset: "Dataset") -> tuple[str, "Network", "Opti
         draw = Draw(args.seed, step)
         training_step(network, optimizer, batches.batch(step), draw=draw, learning_rate=rates[step])
     about = f"recipe {recipe.name}, {f'after {args.steps} steps' if args.steps else 'as it begins'}"
-    return about, network.twin(kernels=args.kernels, dtype=network.dtype), optimizer, rates[-1], args.steps
+    own = network.twin(kernels=args.kernels, dtype=network.dtype)
+    return _Found(about, own, optimizer, rates[-1], args.steps, recipe.batch_size)
 
 
 def have_compiled(network: "Network") -> None:

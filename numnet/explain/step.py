@@ -2,32 +2,44 @@
 
 from collections.abc import Iterator
 
+from numnet.explain.certificate import CLOSE
 from numnet.explain.formulas import Formula
 from numnet.explain.numbers import WIDTH, folded, number
-from numnet.explain.trace import Quantity, Stage, Trace
+from numnet.explain.oracle import H
+from numnet.explain.trace import NOTHING, Nudge, Quantity, Stage, Trace
 
-LETTERS = (
-    "b counts the images, i a layer's inputs, j its outputs. dy is dL/dy: how fast the loss changes with y. "
-    "Each gradient is checked: its number is nudged, up and down, and the loss looked at."
+HEAD = (
+    "L is the loss. b counts the B images, i a layer's inputs, j its outputs. dy is dL/dy, how fast L changes with y, "
+    "and has the shape of y.",
+    f"Each gradient is checked: one number p of what it belongs to is nudged by h = {H:g}, up and down, and "
+    "(L(p + h) - L(p - h)) / 2h, for which only the forward pass is needed, is held beside it. `apart` is their "
+    f"difference over the larger of the two: {CLOSE:g} at most is ok.",
+    "norm: the root of the sum of all squares. FLOP: a multiplication, an addition, an exp.",
 )
 VERDICTS = {
     "ok": "ok",
     "WRONG": "WRONG",
-    "kink": "a ReLU switches, no slope to compare with",
-    "small": "too small to be told, agreed",
+    "kink": "a ReLU switches, so that there is no slope",
+    "small": "agreed, as far as rounding lets it be told",
 }
 
 
-def lines(trace: Trace, layer: int | None = None) -> Iterator[str]:
-    """The trace from top to bottom; with `layer` the stages of that layer alone."""
+def nudge_line(nudge: Nudge) -> str:
+    """What a nudge says, and how far the gradient is off."""
+    apart = f", {nudge.error:.0e} apart" if nudge.verdict in ("ok", "WRONG") else ""
+    return f"nudged: {number(nudge.slope)}{apart}: {VERDICTS[nudge.verdict]}"
+
+
+def lines(trace: Trace) -> Iterator[str]:
+    """The trace from top to bottom."""
     yield from folded(f"One step of {trace.what}: loss {trace.loss:.4f}.")
-    yield from folded(LETTERS)
+    for paragraph in HEAD:
+        yield from folded(paragraph)
     said: set[str] = set()
     for stage in trace.stages:
-        if layer is None or stage.layer == layer:
-            yield ""
-            yield f"{stage.title} ".ljust(WIDTH, "-")
-            yield from _stage(stage, said)
+        yield ""
+        yield f"{stage.title} ".ljust(WIDTH, "-")
+        yield from _stage(stage, said)
     yield ""
     yield from _end(trace)
 
@@ -43,7 +55,7 @@ def _stage(stage: Stage, said: set[str]) -> Iterator[str]:
         above = quantity.formula
     if stage.note:
         yield ""
-        yield from folded(f"  {stage.note}", "  ")
+        yield from folded(f"  {stage.note}{' WRONG' * stage.wrong}", "  ")
 
 
 def _quantity(quantity: Quantity) -> Iterator[str]:
@@ -53,22 +65,24 @@ def _quantity(quantity: Quantity) -> Iterator[str]:
     flops = f", {_count(quantity.flops)}" if quantity.flops else ""
     yield f"    {quantity.name}: {shape}{flops}"
     if of.shape:
-        span = f"{number(of.least)} to {number(of.largest)}, mean {number(of.mean)}, norm {number(of.norm)}"
+        mean = 0.0 if abs(of.mean) < NOTHING * of.norm else of.mean  # else rounding would be shown as data
+        span = f"{number(of.least)} to {number(of.largest)}, mean {number(mean)}, norm {number(of.norm)}"
         yield f"    {span}, {of.zeros:.0%} zeros"
     if quantity.note:
         yield f"    {quantity.note}"
     yield from folded(f"    {_spelled(quantity)}", "        ")
+    if entry.note:
+        yield from folded(f"        {entry.note}", "        ")
     if entry.nudge:
-        apart = f", {entry.nudge.error:.0e} apart" if entry.nudge.verdict in ("ok", "WRONG") else ""
-        yield f"    nudged: {number(entry.nudge.slope)}{apart}: {VERDICTS[entry.nudge.verdict]}"
+        yield f"    {nudge_line(entry.nudge)}"
     if quantity.float32 is not None:
-        yield f"    in float32: {quantity.float32:.0e} of the norm apart"
+        yield f"    in float32: {quantity.float32.error:.0e} of the norm apart: {quantity.float32.verdict}"
 
 
 def _spelled(quantity: Quantity) -> str:
     """The entry, what it is made of and what that comes to."""
     entry, value = quantity.entry, number(quantity.entry.value)
-    where = f"{quantity.name.split()[-1]}[{','.join(map(str, entry.index))}]" if entry.index else quantity.name
+    where = f"{quantity.name}[{','.join(map(str, entry.index))}]" if entry.index else quantity.name
     text = f" = {entry.text}" if entry.text not in ("", value) else ""
     wrong = "" if entry.adds_up else f"  WRONG: that comes to {number(entry.total)}"
     return f"{where}{text} = {value}{wrong}"
@@ -92,15 +106,19 @@ def _count(flops: int) -> str:
 
 
 def _end(trace: Trace) -> Iterator[str]:
-    """Verdict of the whole."""
-    checked = [q for stage in trace.stages for q in stage.quantities]
-    nudges = [q.entry.nudge for q in checked if q.entry.nudge]
-    wrong = [q.name for q in checked if q.verdict == "WRONG"]
-    if wrong:
-        yield from folded(f"WRONG: {', '.join(wrong)}")
-    else:
-        worst = max((nudge.error for nudge in nudges if nudge.verdict == "ok"), default=0.0)
-        yield from folded(
-            f"{len(checked)} quantities: every number that is spelled out adds up, and {len(nudges)} gradients agree "
-            f"with what the loss does where they are nudged, the worst to {worst:.0e}."
-        )
+    """Verdict of what is shown."""
+    shown = [quantity for stage in trace.stages for quantity in stage.quantities]
+    nudges = [quantity.entry.nudge for quantity in shown if quantity.entry.nudge]
+    spelled = sum(bool(quantity.entry.text) for quantity in shown)
+    if not trace.passed:
+        wrong = [q.name for q in shown if q.verdict == "WRONG"] + [s.title for s in trace.stages if s.wrong]
+        yield from folded(f"WRONG: {', '.join(wrong)}.")
+        return
+    told = [nudge.error for nudge in nudges if nudge.verdict == "ok"]
+    small, kinks = (sum(nudge.verdict == verdict for nudge in nudges) for verdict in ("small", "kink"))
+    worst = f", the worst to {max(told):.0e}" if told else ""
+    rest = f"; {small} as far as rounding lets it be told" * bool(small) + f"; {kinks} met a ReLU's kink" * bool(kinks)
+    yield from folded(
+        f"{len(shown)} quantities: {spelled} numbers are spelled out and add up; {len(told)} of {len(nudges)} "
+        f"gradients agree with what the loss does{worst}{rest}."
+    )

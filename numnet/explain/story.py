@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from numnet.explain.ledger import Ledger
 from numnet.explain.numbers import columns, folded, number
+from numnet.explain.step import nudge_line
 
 MOST_TERMS = 12  # rows of the ledger that are printed
 
@@ -27,42 +28,51 @@ def weight_lines(ledger: Ledger) -> Iterator[str]:
 def _terms(ledger: Ledger) -> Iterator[str]:
     i, j = ledger.i, ledger.j
     yield f"WHERE IT COMES FROM   dw[{i},{j}] = sum_b x[b,{i}] * dy[b,{j}]"
-    yield f"  {'image':>5} {'label':>5}  {'x':>11}  {'dy':>11}  {'x * dy':>11}"
+    yield f"  {'image':>5} {'label':>5}{'x':>13}{'dy':>13}{'x * dy':>13}"
     ordered = sorted(ledger.terms, key=lambda term: -abs(term.value))
     for term in ordered[:MOST_TERMS]:
         yield f"  {term.example:>5} {term.label:>5}{columns(term.x, term.dy, term.value)}"
     if rest := ordered[MOST_TERMS:]:
-        yield f"  {len(rest):>5} more {'':>26} {math.fsum(term.value for term in rest):>11.4g}"
-    yield f"  {'':>11}  {'':>11}  {'sum':>11}  {ledger.total:>11.4g}"
-    yield f"  backward says {ledger.gradient!r}, the sum is {ledger.total!r}"
+        yield f"  {len(rest):>5} more{'':>27}{columns(math.fsum(term.value for term in rest))}"
+    yield f"  {'sum':>37}{columns(ledger.total)}"
+    yield f"  the sum is {ledger.total!r}, backward says {ledger.gradient!r}: {_verdict(ledger.adds_up)}"
+
+
+def _verdict(ok: bool) -> str:
+    return "ok" if ok else "WRONG"
 
 
 def _paths(ledger: Ledger) -> Iterator[str]:
     term = ledger.terms[ledger.example]
     yield f"BY WHICH WAYS   image {term.example}: {number(term.x)} * {number(term.dy)} = {number(term.value)}"
     if not ledger.paths:
-        yield "  none: no way back from the loss is open"
+        yield "  none is open: the input is 0, or nothing comes back to the weight's output"
         return
     yield "  a way goes from the weight's output through a unit of each layer to a class"
     for path in ledger.paths:
-        yield f"  {path.value:>11.4g}  {' -> '.join(map(str, path.units))}"
-    yield f"  {ledger.rest:>11.4g}  {ledger.others:,} other ways"
+        yield f"{columns(path.value)}  {' -> '.join(map(str, path.units))}"
+    if ledger.others:
+        rest = ledger.ways - math.fsum(path.value for path in ledger.paths)
+        yield f"{columns(rest)}  {ledger.others:,} more that are open"
+    yield f"{columns(ledger.ways)}  all of them: {_verdict(ledger.ways_add_up)}"
 
 
 def _nudges(ledger: Ledger) -> Iterator[str]:
     yield "WHAT IT DOES   the weight is moved, the loss follows"
-    yield f"  {'by':>8}  {'loss changes':>13}  {'gradient says':>13}"
+    yield f"{'by':>13}{'loss changes':>15}{'gradient says':>15}"
     for moved in ledger.moved:
-        yield f"  {moved.by:>8g}  {moved.change:>+13.4g}  {moved.promised:>+13.4g}"
-    verdict = ledger.nudge.verdict
-    yield f"  slope by a nudge of 1e-05 {number(ledger.nudge.slope)}: {ledger.nudge.error:.0e} apart, {verdict}"
+        yield f"{moved.by:>13g}{moved.change:>+15.4g}{moved.promised:>+15.4g}"
+    yield f"  {nudge_line(ledger.nudge)}"
 
 
 def _step(ledger: Ledger) -> Iterator[str]:
     yield "WHERE IT GOES   the optimizer's step"
-    for line in ledger.rule:
-        yield f"  {line}"
+    yield f"  {ledger.formula.by_index}"
+    yield f"  {ledger.formula.by_matrix}"
+    yield from folded(f"  ({ledger.formula.why})", "   ")
     for name, (before, after) in ledger.vectors.items():
         yield f"  {name}: {number(before)} -> {number(after)}"
-    yield from folded(f"  {ledger.spelled}", "  ")
-    yield f"  step {number(ledger.step)}: w {ledger.weight:.7f} -> {ledger.weight + ledger.step:.7f}"
+    if ledger.spelled.note:
+        yield from folded(f"  {ledger.spelled.note}", "    ")
+    yield from folded(f"  step = {ledger.spelled.text} = {number(ledger.step)}", "    ")
+    yield f"  w: {ledger.weight:.7f} -> {ledger.weight + ledger.step:.7f}"

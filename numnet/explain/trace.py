@@ -5,18 +5,19 @@ of the loss says of that number.
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from numnet.explain.certificate import CLOSE, agree, relative_error
+from numnet.explain.certificate import CLOSE, Comparison, agree, relative_error
 from numnet.explain.formulas import Account, Formula
 from numnet.explain.numbers import Floats
 from numnet.explain.oracle import Slope
 
-FORMAT = 1  # of the line that --json prints
+FORMAT = 1  # of the lines that --json prints
 EXACT = 1e-9  # relative: a sum of a thousand products, taken in another order, keeps some 13 digits; printed are 4
+NOTHING = 1e-15  # what is left of numbers up to 1 that should cancel
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def judged(gradient: float, slope: Slope, noise: float) -> Nudge:
 class Entry:
     """One number of a quantity.
 
-    text : the terms that it is made of    total : what these come to
+    text : what it is made of    total : what that comes to    note : what the text leaves out
     nudge : of a gradient
     """
 
@@ -78,20 +79,21 @@ class Entry:
     value: float
     text: str
     total: float
+    note: str = ""
     nudge: Nudge | None = None
 
     @property
     def adds_up(self) -> bool:
         """Whether the terms come to the value."""
-        return relative_error(self.value, self.total) <= EXACT or abs(self.value - self.total) <= EXACT * 1e-6
+        return relative_error(self.value, self.total) <= EXACT or abs(self.value - self.total) <= NOTHING
 
 
 @dataclass(frozen=True)
 class Quantity:
     """A scalar, vector or matrix of a step.
 
-    flops : multiplications and additions that it took
-    float32 : of a parameter's gradient, how far the kernels in float32 are off, as a share of its norm
+    flops : operations that it took; a maximum, an exp, a log, a root count as one
+    float32 : of a parameter's gradient by kernels in float32, how far it is off
     note : a word on it
     """
 
@@ -100,21 +102,24 @@ class Quantity:
     stats: Stats
     flops: int
     entry: Entry
-    float32: float | None = None
+    float32: Comparison | None = None
     note: str = ""
 
     @property
     def verdict(self) -> str:
-        """Of its entry: what the nudge says, and WRONG where the terms don't add up to the value."""
-        if not self.entry.adds_up:
+        """What the nudge of its entry says; WRONG also where the terms don't add up, or float32 is too far off."""
+        if not self.entry.adds_up or (self.float32 and self.float32.verdict == "WRONG"):
             return "WRONG"
         return self.entry.nudge.verdict if self.entry.nudge else "ok"
+
+    def as_json(self) -> dict[str, Any]:
+        """For --json."""
+        return {**asdict(self), "verdict": self.verdict}
 
 
 def quantity(account: Account, index: tuple[int, ...], nudge: Nudge | None = None) -> Quantity:
     """A layer's account, with one of its numbers spelled out."""
-    text, total = account.spell(index)
-    entry = Entry(tuple(int(i) for i in index), float(account.values[index]), text, total, nudge)
+    entry = Entry(index, float(account.values[index]), *account.spell(index), nudge=nudge)
     return Quantity(account.name, account.formula, stats(account.values), account.flops, entry)
 
 
@@ -123,12 +128,14 @@ class Stage:
     """A part of the step: its title, what happens in it, and a word on the whole of it.
 
     layer : the layer that it is about; None where it is about all
+    wrong : whether the word is of something that should not be
     """
 
     title: str
     quantities: list[Quantity]
     note: str = ""
     layer: int | None = None
+    wrong: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,11 +155,19 @@ class Trace:
     @property
     def passed(self) -> bool:
         """Whether nothing is wrong."""
-        return not any(quantity.verdict == "WRONG" for stage in self.stages for quantity in stage.quantities)
+        verdicts = {quantity.verdict for stage in self.stages for quantity in stage.quantities}
+        return "WRONG" not in verdicts and not any(stage.wrong for stage in self.stages)
+
+    def of_layer(self, layer: int | None) -> "Trace":
+        """The stages about one layer alone; all where it is None."""
+        if layer is None:
+            return self
+        return replace(self, stages=[stage for stage in self.stages if stage.layer == layer])
 
     def as_json(self) -> dict[str, Any]:
-        """All of it, for --json; what is not a finite number is null."""
-        return {"format": FORMAT, "passed": self.passed, **finite(asdict(self))}
+        """All of it, for --json."""
+        stages = [{**vars(stage), "quantities": [q.as_json() for q in stage.quantities]} for stage in self.stages]
+        return {"format": FORMAT, "passed": self.passed, **finite({**vars(self), "stages": stages})}
 
 
 def finite(found: Any) -> Any:

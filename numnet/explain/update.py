@@ -5,23 +5,17 @@ import math
 import numpy as np
 
 from numnet.explain.formulas import Formula
-from numnet.explain.numbers import Floats, Spelled, number
+from numnet.explain.numbers import Floats, Spelled, inner, number
 from numnet.explain.scene import Scene
 from numnet.explain.trace import Entry, Quantity, Stage, stats
+from numnet.nn.layers import Layer
 from numnet.nn.network import Network
 from numnet.nn.optim import SGD, Adam, Optimizer
 
-USUAL = 1e-3  # of a weight a step: much more shakes it, much less hardly moves it (Karpathy 2019, "A recipe")
-
-MEANS = "m = 0.9 m + 0.1 dw;   v = 0.999 v + 0.001 dw²"
-WHY = "m: the mean of the last ten or so dw; v: of their squares; so a step is about as long as the rate"
-ADAM = {
-    "tensorflow": Formula(MEANS, "w -= rate * sqrt(1 - 0.999^t) / (1 - 0.9^t) * m / (sqrt(v) + eps)", WHY),
-    "pytorch": Formula(MEANS, "w -= rate * m / (1 - 0.9^t) / (sqrt(v / (1 - 0.999^t)) + eps)", WHY),
-}
-MOMENTUM = Formula(
-    "velocity = momentum * velocity + dw", "w -= rate * velocity", "a ball that rolls downhill"
-)  # fmt: skip
+# Of a weight's size a step: much more shakes it, much less hardly moves it. Source: the notes of Stanford's CS231n,
+# "Ratio of weights:updates".
+USUAL = 1e-3
+ADAM_FLOPS, SGD_FLOPS = 12, 4  # of one parameter: 3 for m, 4 for v, 5 for w; 2 for the velocity, 2 for w
 
 
 class Update:
@@ -41,8 +35,20 @@ class Update:
 
     @property
     def formula(self) -> Formula:
-        """What the optimizer does to each parameter."""
-        return ADAM[self.optimizer.epsilon_form] if isinstance(self.optimizer, Adam) else MOMENTUM
+        """What the optimizer remembers, and what it does with it, to each parameter by itself."""
+        if isinstance(self.optimizer, SGD):
+            velocity = f"velocity = {self.optimizer.momentum:g} * velocity + dw"
+            return Formula(velocity, "step = -rate * velocity", "a ball that rolls downhill")
+        adam = self.optimizer
+        m, v = (f"{beta:g} * {name} + {1 - beta:g} * {what}" for beta, name, what in
+                ((adam.beta1, "m", "dw"), (adam.beta2, "v", "dw²")))  # fmt: skip
+        last, least = (f"{1 / (1 - beta):.0f}" for beta in (adam.beta1, adam.beta2))
+        why = (
+            f"m is a mean of the last {last} or so gradients, v of the last {least} or so squares: so a step is about "
+            "as long as the rate at most, whatever the gradient's size. Both begin at 0, which size makes up for: "
+            f"size = rate * sqrt(1 - {adam.beta2:g}^t) / (1 - {adam.beta1:g}^t)"
+        )
+        return Formula(f"m = {m},   v = {v}", "step = -size * m / (sqrt(v) + epsilon)", why)
 
     def remembered(self, place: int) -> dict[str, tuple[float, float]]:
         """What the optimizer remembers of one parameter, before and after."""
@@ -54,55 +60,67 @@ class Update:
         dw = float(self.gradients[place])
         if isinstance(self.optimizer, SGD):
             velocity = self.optimizer.momentum * float(self.vectors["velocity"][place]) + dw
-            return Spelled(f"-{number(self.rate)} * {number(velocity)}", -self.rate * velocity)
-        assert isinstance(self.optimizer, Adam)
+            return Spelled(f"-{number(self.rate)} * {inner(velocity)}", -self.rate * velocity)
         return self._spell_adam(self.optimizer, place, dw)
 
     def _spell_adam(self, adam: Adam, place: int, dw: float) -> Spelled:
-        m = adam.beta1 * float(self.vectors["m"][place]) + (1 - adam.beta1) * dw
-        v = adam.beta2 * float(self.vectors["v"][place]) + (1 - adam.beta2) * dw * dw
+        kept_m, kept_v = float(self.vectors["m"][place]), float(self.vectors["v"][place])
+        m = adam.beta1 * kept_m + (1 - adam.beta1) * dw
+        v = adam.beta2 * kept_v + (1 - adam.beta2) * dw * dw
         first, second = 1 - adam.beta1**self.t, 1 - adam.beta2**self.t
-        if adam.epsilon_form == "pytorch":
-            step = -self.rate * m / first / (math.sqrt(v / second) + adam.epsilon)
-        else:
-            step = -self.rate * math.sqrt(second) / first * m / (math.sqrt(v) + adam.epsilon)
-        return Spelled(f"(m {number(m)}, v {number(v)}, t {self.t}, rate {number(self.rate)})", step)
+        size = self.rate * math.sqrt(second) / first
+        epsilon = adam.epsilon * (math.sqrt(second) if adam.epsilon_form == "pytorch" else 1)
+        note = (
+            f"m = {adam.beta1:g} * {inner(kept_m)} + {1 - adam.beta1:g} * {inner(dw)}, "
+            f"v = {adam.beta2:g} * {number(kept_v)} + {1 - adam.beta2:g} * {inner(dw)}², t = {self.t}"
+        )
+        text = f"-{number(size)} * {inner(m)} / (sqrt({number(v)}) + {number(epsilon)})"
+        return Spelled(text, -size * m / (math.sqrt(v) + epsilon), note)
 
 
-def update_stage(update: Update, exact: Network, loss: float, loss_after: float) -> Stage:
-    """The step of each tensor, and what all of them do to the loss of the same images with the same masks."""
-    found = [_quantity(update, name, exact, tensor, dtensor) for name, tensor, dtensor in exact.tensors()]
+def update_stages(update: Update, exact: Network, loss: float, loss_after: float) -> list[Stage]:
+    """The step of each tensor, layer by layer; and what all of them do to the loss of the same images and masks."""
+    kind = type(update.optimizer).__name__
+    stages = [
+        Stage(f"{kind}'s step, layer {layer.index}: {layer!r}", _quantities(update, exact, layer), layer=layer.index)
+        for layer in exact.layers if layer.parameter_shapes()
+    ]  # fmt: skip
     promised = float(update.gradients @ (update.after - update.before))
+    change = loss_after - loss
     note = (
-        f"the loss was {loss:.4f} and is {loss_after:.4f}: {loss_after - loss:+.4f}; the slope promised {promised:+.4f}"
+        f"the loss was {loss:.4f} and is {loss_after:.4f}: {change:+.4f}; along the slope it would be {promised:+.4f}"
     )
-    return Stage(f"the optimizer's step: {type(update.optimizer).__name__}", found, note)
+    return [*stages, Stage("after the step, on the same images and masks", [], note)]
 
 
-def _quantity(update: Update, name: str, exact: Network, tensor: Floats, dtensor: Floats) -> Quantity:
-    """How far a tensor moves; spelled out for its largest gradient."""
-    places = np.arange(len(exact.parameters))[_slice(exact.parameters, tensor)].reshape(tensor.shape)
-    step = (update.after - update.before)[places]
-    index = tuple(int(i) for i in np.unravel_index(abs(dtensor).argmax(), tensor.shape))
-    text, total = update.spell(int(places[index]))
-    share = float(np.linalg.norm(step) / np.linalg.norm(tensor)) if tensor.any() else math.inf
-    entry = Entry(index, float(step[index]), text, total)
-    return Quantity(f"{name} step", update.formula, stats(step), 8 * step.size, entry,
-                    note=f"{share:.1e} of the tensor's norm; {USUAL:g} is usual")  # fmt: skip
+def _quantities(update: Update, exact: Network, layer: Layer) -> list[Quantity]:
+    """How far each of a layer's tensors moves; spelled out for its largest gradient."""
+    found = []
+    for name in layer.parameter_shapes():
+        places = exact.view(np.arange(len(exact.parameters)), layer, name)
+        step, tensor = (update.after - update.before)[places], getattr(layer, name)
+        index = np.unravel_index(abs(getattr(layer, f"d{name}")).argmax(), tensor.shape)
+        place = int(places[index])
+        entry = Entry(tuple(int(i) for i in index), float(step[index]), *update.spell(place))
+        flops = (SGD_FLOPS if isinstance(update.optimizer, SGD) else ADAM_FLOPS) * step.size
+        found.append(
+            Quantity(f"step of {name}", update.formula, stats(step), flops, entry, note=_share(step, tensor))
+        )  # fmt: skip
+    return found
 
 
-def _slice(whole: Floats, part: Floats) -> slice:
-    """Where in a flat vector a view of it lies."""
-    begin = (part.ctypes.data - whole.ctypes.data) // whole.itemsize
-    return slice(begin, begin + part.size)
+def _share(step: Floats, tensor: Floats) -> str:
+    """Of a matrix, how large the step is beside it."""
+    if tensor.ndim < 2 or not tensor.any():
+        return ""
+    return f"{np.linalg.norm(step) / np.linalg.norm(tensor):.1e} of the tensor's norm; {USUAL:g} is usual"
 
 
 def _in_float64(kept: Optimizer, exact: Network) -> Adam | SGD:
     """The same optimizer, with what it remembers, for a twin in float64."""
+    found: Adam | SGD
     if isinstance(kept, Adam):
-        found: Adam | SGD = Adam(
-            exact.kernels, exact.parameters, epsilon=kept.epsilon, epsilon_form=kept.epsilon_form
-        )  # fmt: skip
+        found = Adam(exact.kernels, exact.parameters, epsilon=kept.epsilon, epsilon_form=kept.epsilon_form)
     else:
         assert isinstance(kept, SGD)
         found = SGD(exact.kernels, exact.parameters, momentum=kept.momentum)

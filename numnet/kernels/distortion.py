@@ -67,10 +67,10 @@ def _along_columns(knots: FloatArray, across: FloatArray, along: FloatArray) -> 
 @inlined
 def _field_of_row(affine: FloatArray, along: FloatArray, weights: FloatArray, y: int, moved: FloatArray) -> None:
     """Where each pixel of a row looks: the affine map, and the field on top of it."""
-    width = len(moved) // 2
+    width, number = len(moved) // 2, moved.dtype.type  # with an integer beside it a float32 would become a float64
     for c in range(2):
         for x in range(width):
-            moved[c * width + x] = affine[c, 0] * y + affine[c, 1] * x + affine[c, 2]
+            moved[c * width + x] = affine[c, 0] * number(y) + affine[c, 1] * number(x) + affine[c, 2]
     for i in range(len(along)):
         if weights[i] != 0:  # a knot counts for a part of the rows
             for x in range(len(moved)):
@@ -85,11 +85,12 @@ def _look_up(
 
     Indices without a sign: with one, each would be asked whether it counts from the end.
     """
-    one, lowest, farthest = out.dtype.type(1), out.dtype.type(height), out.dtype.type(width)
+    number = out.dtype.type
+    one, lowest, farthest = number(1), number(height), number(width)
     for x in range(len(out)):
         v, u = min(max(down[x], -one), lowest) + one, min(max(across[x], -one), farthest) + one
         top, left = np.int32(v), np.int32(u)  # rounds down, since neither is below 0
-        v, u = v - top, u - left
+        v, u = v - number(top), u - number(left)
         at = np.uint32(top * np.int32(stride) + left)
         below = np.uint32(at + np.uint32(stride))
         upper = framed[at] + u * (framed[at + np.uint32(1)] - framed[at])

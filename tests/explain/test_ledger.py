@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -30,7 +29,7 @@ def test_terms_and_ways_add_up(activation: str, seed: int, scene: MakeScene) -> 
         assert ledger.passed
         assert ledger.total == pytest.approx(layer.dw[i, j], rel=1e-12)
         largest = max((term.value for term in ledger.terms), key=abs)
-        assert math.fsum([*(p.value for p in ledger.paths), ledger.rest]) == pytest.approx(largest, rel=1e-12)
+        assert ledger.ways == pytest.approx(largest, rel=1e-11, abs=1e-16)
         json.dumps(ledger.as_json(), allow_nan=False)
         assert max(map(len, weight_lines(ledger))) <= 80
 
@@ -56,8 +55,39 @@ def test_the_strongest_ways_are_those_of_all_ways_tried_one_by_one(scene: MakeSc
 def test_ways_through_a_unit_that_is_off_carry_nothing(scene: MakeScene) -> None:
     walk = Walk(scene("relu", seed=4))
     ledger = weight_ledger(walk, 0, 0, 0)
-    on = walk.passages[1].y[ledger.example] > 0
-    assert all(on[path.units[0]] for path in ledger.paths)
+    on = walk.passages[3].y[ledger.example] > 0
+    assert not on.all()
+    assert len(ledger.paths) == PATHS
+    assert all(on[path.units[1]] for path in ledger.paths)
+    assert ledger.others + PATHS == on.sum() * 5
+
+
+def test_a_wrong_gradient_shows_in_the_sum(scene: MakeScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    walk = Walk(scene("tanh"))
+    walk.exact.layers[2].dw[1, 5] *= 1.01
+    ledger = weight_ledger(walk, 2, 1, 5)
+    assert not ledger.adds_up
+    assert ledger.nudge.verdict == "WRONG"
+    assert "WRONG" in "\n".join(weight_lines(ledger))
+
+
+def test_where_terms_all_but_cancel_no_digit_is_missed(scene: MakeScene) -> None:
+    """What is left of two numbers that cancel has fewer digits than they; that is no mistake."""
+    walk = Walk(scene("tanh", batch=2))
+    passage, dense = walk.passages[2], walk.exact.layers[2]
+    dy = np.array([1.0, -1.0 - 1e-9])
+    passage.dy[:, 5], passage.x[:, 1] = dy, 0.3
+    dense.dw[1, 5] = 0.3 * dy[0] + 0.3 * dy[1]
+    assert weight_ledger(walk, 2, 1, 5).adds_up
+
+
+def test_an_input_of_zero_has_no_ways(scene: MakeScene) -> None:
+    walk = Walk(scene("relu", seed=4))
+    walk.passages[0].x[:, 0] = 0
+    ledger = weight_ledger(walk, 0, 0, 0)
+    assert ledger.paths == []
+    assert ledger.others == 0
+    assert "none is open" in "\n".join(weight_lines(ledger))
 
 
 def test_a_weight_moves_as_the_optimizer_says(scene: MakeScene) -> None:

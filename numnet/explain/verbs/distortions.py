@@ -6,12 +6,13 @@ from pathlib import Path
 
 from numnet.console import Parser
 from numnet.errors import ImageError, RecipeError
+from numnet.explain import scene
 
 ABOUT = "what distortions make of training images, each alone and all at once"
 DESCRIPTION = """\
 Show training images as they are and distorted: turned, stretched, leaned, moved
-and bent, as a run with that seed sees them in that epoch; with --out each kind
-alone and all at once, side by side as a picture."""
+and bent, as training with distortions sees them in that epoch; with --out each
+kind alone and all at once, side by side as a picture."""
 MOST = 100  # images
 SIDE = 112  # pixels of a picture on the sheet: 28 at four times their size
 
@@ -33,13 +34,13 @@ def run(args: Namespace) -> int:
         least = 1 if name == "--images" else 0
         if not least <= value <= most:
             raise RecipeError(f"{name} {value}: expected {least} to {most}")
-    if not 0 <= args.seed < 2**64:
-        raise RecipeError(f"seed {args.seed}: expected 0 to 2**64 - 1")
+    scene.check_seed(args.seed)
     if args.out is not None and args.out.suffix.lower() != ".png":
         raise ImageError(f"--out {args.out}: expected the name of a .png file")
     from numnet.data.datasets import load_dataset
     from numnet.data.sheet import draw_sheet
     from numnet.explain.distorted import KINDS, cells, distorted, distorted_lines
+    from numnet.explain.trace import FORMAT
     from numnet.training.safe_file import replace_file
 
     train = load_dataset(args.data).train
@@ -48,5 +49,5 @@ def run(args: Namespace) -> int:
     if args.out is not None:
         replace_file(args.out, draw_sheet(cells(found), columns=len(KINDS) + 2, side=SIDE), keep_previous=False)
     images = [each.as_json() for each in found]
-    print(json.dumps({"format": 1, "images": images}) if args.json else "\n".join(distorted_lines(found)))
+    print(json.dumps({"format": FORMAT, "images": images}) if args.json else "\n".join(distorted_lines(found)))
     return 0

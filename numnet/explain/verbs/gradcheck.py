@@ -1,5 +1,6 @@
 """explain gradcheck: is every gradient right?"""
 
+import itertools
 import json
 import sys
 import time
@@ -7,6 +8,7 @@ from argparse import Namespace
 from typing import Self
 
 from numnet.console import Parser
+from numnet.errors import RecipeError
 from numnet.explain import scene
 
 ABOUT = "is every gradient right? Against differences of the loss, and the fast kernels against that"
@@ -14,7 +16,7 @@ DESCRIPTION = """\
 Check the gradients of a network on a minibatch: backward in float64 against
 central differences of the loss, and the kernels in float32 against backward
 in float64. Exit code 1 where not all of it holds.
-With --mutants the check itself is checked: bugs are planted into backward, one
+With --mutants the check itself is on trial: bugs are planted into backward, one
 at a time; each must be caught, and is named by the marks that it leaves."""
 
 
@@ -33,14 +35,21 @@ def run(args: Namespace) -> int:
 
 def _try_mutants(args: Namespace) -> int:
     from numnet.data.datasets import load_dataset
-    from numnet.explain.trial import small, trial_lines, trials
+    from numnet.explain.trace import FORMAT
+    from numnet.explain.trial import NONE, small, trial_lines, trials
 
-    verdicts = list(trials(small(load_dataset(args.data)), args.seed))
+    given = {"--model": args.model, "--recipe": args.recipe, "--steps": args.steps, "--batch": args.batch}
+    if others := [flag for flag, value in given.items() if value is not None] + ["--every"] * args.every:
+        raise RecipeError(f"--mutants plants bugs into small networks of its own: leave {', '.join(others)} out")
+    scene.check_seed(args.seed)
+    found, again = itertools.tee(trials(small(load_dataset(args.data)), args.seed))
+    if not args.json:
+        for line in trial_lines(found):
+            print(line, flush=True)
+    verdicts = list(again)
     if args.json:
-        print(json.dumps({"format": 1, "verdicts": [verdict.as_json() for verdict in verdicts]}))
-    else:
-        print("\n".join(trial_lines(verdicts)))
-    return 0 if all(verdict.right for verdict in verdicts) else 1
+        print(json.dumps({"format": FORMAT, "verdicts": [verdict.as_json() for verdict in verdicts]}))
+    return 0 if all(verdict.right and (verdict.caught or verdict.name == NONE) for verdict in verdicts) else 1
 
 
 def _check(args: Namespace) -> int:

@@ -16,7 +16,7 @@ SHOWN = 168  # pixels of a stage: 28 at six times their size
 ABOUT = "what becomes of a picture on its way to the network, stage by stage"
 DESCRIPTION = """\
 Show what the data path makes of a picture: each stage by name, size and what
-was done, the last one drawn; with --out all of them side by side as a picture."""
+was done, drawn small; with --out all of them side by side as a picture."""
 
 
 def add_flags(parser: Parser) -> None:
@@ -31,21 +31,25 @@ def run(args: Namespace) -> int:
     """Show the stages."""
     from numnet.data.image import see
     from numnet.data.opening import printable
-    from numnet.explain.drawing import drawn
+    from numnet.explain.drawing import beside, shrunk
+    from numnet.explain.trace import FORMAT
 
     if args.out is not None and args.out.suffix.lower() != ".png":
         raise ImageError(f"--out {args.out}: expected the name of a .png file")
     seen = see(args.file)
     if args.out is not None:
         _draw(args, seen.stages)
+    small = [shrunk(stage.picture) for stage in seen.stages]
     if args.json:
-        stages = [{"name": s.name, "shape": s.picture.shape, "note": s.note} for s in seen.stages]
-        print(json.dumps({"format": 1, "file": printable(args.file), "stages": stages, "pixels": seen.pixels.tolist()}))
+        stages = [{"name": stage.name, "shape": stage.picture.shape, "note": stage.note, "picture": picture.tolist()}
+                  for stage, picture in zip(seen.stages, small, strict=True)]  # fmt: skip
+        told = {"format": FORMAT, "file": printable(args.file), "stages": stages, "pixels": seen.pixels.tolist()}
+        print(json.dumps(told))
         return 0
-    for stage in seen.stages:
+    for stage, picture in zip(seen.stages, small, strict=True):
         height, width = stage.picture.shape[:2]
-        print(f"{stage.name:<10} {f'{width} x {height}':>11}  {stage.note}".rstrip())
-    print("\n".join(drawn(seen.pixels)))
+        print(f"{stage.name}, {width} x {height}{f': {stage.note}' * bool(stage.note)}")
+        print("\n".join(beside(picture)), end="\n\n")
     return 0
 
 

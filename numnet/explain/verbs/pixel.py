@@ -20,7 +20,7 @@ def add_flags(parser: Parser) -> None:
     add("file", metavar="FILE", help="a picture of a digit")
     add("row", type=int, metavar="ROW", help="of the 28 x 28 that the network sees, from 0 at the top")
     add("column", type=int, metavar="COLUMN", help="from 0 at the left")
-    scene.add_flags(parser, kernels="textbook")
+    scene.add_flags(parser)
 
 
 def run(args: Namespace) -> int:
@@ -42,6 +42,8 @@ def run(args: Namespace) -> int:
         raise CheckpointError(
             f"{found.about}: takes {exact.inputs} numbers; expected {SIDE * SIDE}, for pictures of {SIDE} x {SIDE}"
         )
+    if args.model is None and not args.json:
+        print("(a network that has hardly learned: --model FILE.npz explains one of yours)\n")
     story = pixel(exact, f"{printable(args.file)}, {found.about}", seen.pixels, args.row, args.column)
     print(json.dumps(story.as_json()) if args.json else "\n".join(pixel_lines(story)))
     return 0 if story.passed else 1

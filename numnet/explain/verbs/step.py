@@ -31,6 +31,6 @@ def run(args: Namespace) -> int:
         check_layer(found.network, args.layer)
     if args.kernels != "textbook":
         scene.have_compiled(found.network)
-    trace = Walk(found).trace()
-    print(json.dumps(trace.as_json()) if args.json else "\n".join(lines(trace, args.layer)))
+    trace = Walk(found).trace().of_layer(args.layer)
+    print(json.dumps(trace.as_json()) if args.json else "\n".join(lines(trace)))
     return 0 if trace.passed else 1

@@ -17,7 +17,7 @@ def add_flags(parser: Parser) -> None:
     """The flags of this verb."""
     parser.add_argument("layer", type=int, metavar="LAYER", help="a layer with weights, counted from 0")
     parser.add_argument("j", type=int, metavar="J", help="which of its outputs, from 0")
-    scene.add_flags(parser, kernels="textbook")
+    scene.add_flags(parser)
 
 
 def run(args: Namespace) -> int:

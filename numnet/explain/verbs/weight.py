@@ -19,7 +19,7 @@ def add_flags(parser: Parser) -> None:
     add("layer", type=int, metavar="LAYER", help="a layer with weights, counted from 0")
     add("i", type=int, metavar="I", help="which of its inputs, from 0")
     add("j", type=int, metavar="J", help="which of its outputs, from 0")
-    scene.add_flags(parser, kernels="textbook")
+    scene.add_flags(parser)
 
 
 def run(args: Namespace) -> int:
