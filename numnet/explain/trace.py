@@ -114,7 +114,8 @@ class Quantity:
 
     def as_json(self) -> dict[str, Any]:
         """For --json."""
-        return {**asdict(self), "verdict": self.verdict}
+        float32 = self.float32 and {**asdict(self.float32), "verdict": self.float32.verdict}
+        return {**asdict(self), "float32": float32, "verdict": self.verdict}
 
 
 def quantity(account: Account, index: tuple[int, ...], nudge: Nudge | None = None) -> Quantity:
