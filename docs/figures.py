@@ -37,9 +37,16 @@ TILE, GAP, CAPTION = 112, 12, 18  # pixels: 28 of the image at four times their 
 
 def run(*arguments: str | Path, folder: str | Path = ROOT) -> str:
     """What a command prints on stdout, run in a folder."""
+    return _printed([sys.executable, *map(str, arguments)], folder)
+
+
+def _printed(command: list[str], folder: str | Path) -> str:
+    """What a command prints; where it fails, all that it said, and no figure."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=folder).stdout
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=folder)
+    if run.returncode:
+        raise SystemExit(f"{run.stdout}{run.stderr}{' '.join(command)}: exit {run.returncode}, so there is no figure")
+    return run.stdout
 
 
 def train_output() -> str:
@@ -54,7 +61,7 @@ def train_output() -> str:
 
 def test_output() -> str:
     """The results of `make test`: its three runs, and what coverage of the kernels comes to."""
-    printed = subprocess.run(["make", "test"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    printed = _printed(["make", "test"], ROOT)
     results = [
         line for line in printed.splitlines() if " passed" in line or line.startswith(("TOTAL", ".venv", "NUMBA"))
     ]
@@ -69,7 +76,29 @@ def program() -> str:
 
 def gradcheck() -> str:
     """The certificate of the network that the recipe `intended` trains, as the command prints it."""
-    command = ("-m", "numnet.explain", "gradcheck")
+    return _explained("gradcheck")
+
+
+def weight() -> str:
+    """The story of a weight in the middle of the picture."""
+    return _explained("weight", "0", "407", "17")
+
+
+def layer() -> str:
+    """The last layer's stages of a step."""
+    return _explained("step", "--layer", "7")
+
+
+def mutants() -> str:
+    """What the trial of the gradient check comes to: its last lines."""
+    command = ("-m", "numnet.explain", "gradcheck", "--mutants")
+    table, _, result = run(*command).rstrip().partition("\n\n")
+    first = "\n".join(table.splitlines()[:4])
+    return f"```text\n$ python {' '.join(command)}\n{first}\n…\n\n{result}\n```"
+
+
+def _explained(*words: str) -> str:
+    command = ("-m", "numnet.explain", *words)
     return f"```text\n$ python {' '.join(command)}\n{run(*command).rstrip()}\n```"
 
 
@@ -238,6 +267,9 @@ FIGURES: dict[str, Callable[[], str]] = {
     "own_digit": own_digit,
     "program": program,
     "gradcheck": gradcheck,
+    "mutants": mutants,
+    "layer": layer,
+    "weight": weight,
     "recipes": recipes,
     "benchmark": benchmark,
 }

@@ -11,7 +11,7 @@ VERBS = {
     "train": "train a network",
     "evaluate": "judge a network",
     "predict": "read a digit of your own",
-    "explain": "check every gradient",
+    "explain": "every number of a training step, and its proof",
     "doctor": "look the installation over",
 }
 

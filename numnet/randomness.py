@@ -23,6 +23,7 @@ class Purpose(IntEnum):
     SHUFFLE = 1
     DROPOUT = 2
     CHECK = 3
+    DISTORT = 4
 
 
 _kept = threading.local()
@@ -66,6 +67,26 @@ def _raw_words(
     _kept.philox.state = _kept.state
     words: npt.NDArray[np.uint64] = _kept.philox.random_raw(count)
     return words
+
+
+def seeds_of_examples(seed: int, epoch: int, size: int) -> npt.NDArray[np.uint64]:
+    """A random word for each example of an epoch: uint64 (size,), from which `uniforms` makes as many as are wanted."""
+    return _raw_words(size, seed, Purpose.DISTORT, (epoch,))
+
+
+def uniforms(words: npt.NDArray[np.uint64], count: int) -> npt.NDArray[np.float32]:
+    """From each word numbers between -1 and 1: uint64 (B,) -> float32 (B, count), in steps of 1/32768.
+
+    SplitMix64: a counter that begins at the word and goes on in steps of the golden ratio, each value well mixed.
+    Source: Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators", figure 17.
+    """
+    steps = np.arange(1, -(-count // DRAWS_PER_WORD) + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    z = words[:, None] + steps  # modulo 2**64
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z ^= z >> np.uint64(31)
+    draws = z.astype("<u8", copy=False).view("<u2")[:, :count]
+    return np.asarray((draws.astype(np.float32) - np.float32(32767.5)) / np.float32(32768))
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 DOORS = len(FLOORS)
 FLOOR_OF["explain"] = DOORS + 1  # teaching looks at everything, and nothing needs it
 
+KNOWN_OF_KERNELS = ("FloatArray", "IntArray", "BoolArray", "ByteArray", "Kernels", "load_kernels")  # to who teaches
+
 modules = pytest.mark.parametrize("module", MODULES)
 
 
@@ -75,7 +77,7 @@ def test_what_teaches_looks_at_kernels_through_a_network(module: str) -> None:
     """Of the kernels themselves it knows their types and their names, so that no figure of its comes from elsewhere."""
     if room_of(module) == "explain":
         known = {name for name in imports(MODULES[module]) if name.startswith("numnet.kernels")}
-        assert known <= {f"numnet.kernels.{name}" for name in ("FloatArray", "IntArray", "load_kernels")}
+        assert known <= {f"numnet.kernels.{name}" for name in KNOWN_OF_KERNELS}
 
 
 def test_no_module_needs_itself() -> None:
@@ -159,3 +161,20 @@ def test_the_extra_all_is_what_a_user_may_want() -> None:
 def test_the_changelog_begins_with_this_version() -> None:
     headings = re.findall(r"^## (\S+)", (PROJECT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert headings[0] == numnet.__version__
+
+
+def code_lines(file: Path) -> int:
+    """Lines that are neither blank, nor comment, nor docstring."""
+    source = file.read_text()
+    docstrings: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            docstrings |= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    lines = enumerate(source.splitlines(), start=1)
+    return sum(bool(line.strip()) and not line.strip().startswith("#") and n not in docstrings for n, line in lines)
+
+
+def test_what_is_computed_is_read_in_one_sitting() -> None:
+    """The layers, the loss, the network, the optimizers and the textbook kernels: the reference for all else."""
+    files = [*(PACKAGE / "nn").glob("*.py"), PACKAGE / "kernels" / "textbook.py"]
+    assert 300 < sum(map(code_lines, files)) < 500

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from numnet.data.augment import Distorter, Distortion
 from numnet.data.datasets import Split
 from numnet.errors import RecipeError
 from numnet.kernels import ByteArray, FloatArray, Kernels
@@ -32,11 +33,13 @@ class BatchStream:
 
     split : what is trained on
     batch_size : B, at least 1; it may exceed the split's size
+    distortion : how far images are distorted, anew in each epoch; None is not at all
     """
 
     def __init__(
-        self, split: Split, batch_size: int, *, seed: int, kernels: Kernels, dtype: npt.DTypeLike = np.float32
-    ) -> None:
+        self, split: Split, batch_size: int, *, seed: int, kernels: Kernels, dtype: npt.DTypeLike = np.float32,
+        distortion: Distortion | None = None,
+    ) -> None:  # fmt: skip
         if not (isinstance(batch_size, int) and batch_size >= 1):
             raise RecipeError(f"a batch size of {batch_size}: expected at least 1, a whole number")
         if not 0 <= seed < 2**64:
@@ -46,6 +49,9 @@ class BatchStream:
         self._pixels = np.empty((batch_size, split.inputs), np.uint8)
         self._floats = np.empty((batch_size, split.inputs), dtype)
         self._labels = np.empty(batch_size, np.uint8)
+        self._distorter = distortion and Distorter(
+            distortion, split.images.shape[1:], len(split), seed=seed, kernels=kernels, dtype=dtype
+        )
         self._order_of: tuple[int, npt.NDArray[np.int64]] = (-1, np.empty(0, np.int64))
 
     def batch(self, step: int) -> Batch:
@@ -54,7 +60,11 @@ class BatchStream:
         # rows are in range, and with mode clip NumPy writes into `out` without a detour
         np.take(self._flat, rows, axis=0, out=self._pixels, mode="clip")
         np.take(self.split.labels, rows, out=self._labels, mode="clip")
-        self.kernels.pixels_to_floats(self._pixels, self._floats)
+        if self._distorter:
+            places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+            self._distorter.distort(self._pixels, places // len(self.split), rows, self._floats)
+        else:
+            self.kernels.pixels_to_floats(self._pixels, self._floats)
         return Batch(self._floats, self._labels)
 
     def rows(self, step: int) -> npt.NDArray[np.int64]:

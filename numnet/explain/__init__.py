@@ -1,1 +1,1 @@
-"""Every number explained: gradients with their proof. `python -m numnet.explain gradcheck` checks a network's."""
+"""Every number explained: a step taken apart, a weight's story, and the proof of each gradient."""

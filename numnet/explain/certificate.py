@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from numnet.explain.numbers import folded
 from numnet.explain.oracle import Slope
 
 CLOSE = 1e-6  # relative error of an entry in float64: differences reach 1e-8 or so, the mildest bug is off by 1e-2
@@ -141,7 +142,7 @@ class Certificate:
 
     def __str__(self) -> str:
         """The certificate as a table of 80 columns."""
-        return "\n".join([*_first_link(self), *_second_link(self), "", *_folded(self.verdict())])
+        return "\n".join([*_first_link(self), *_second_link(self), "", *folded(self.verdict(), "    ")])
 
     def _named(self, verdict: str) -> str:
         """The parts with a verdict, by name."""
@@ -204,17 +205,6 @@ def _second_link(found: Certificate) -> Iterator[str]:
         yield f"{each.name:<12} {shown:>8}  {each.verdict}{limit}"
     if found.left_out:
         yield f"without {found.left_out} of the images: a ReLU's input so near 0 that float32 switches it"
-
-
-def _folded(sentence: str) -> Iterator[str]:
-    """Lines of at most 80 characters, broken at blanks."""
-    line = ""
-    for word in sentence.split(" "):
-        if line and len(line) + len(word) >= 80:
-            yield line
-            line = "   "
-        line += " " * bool(line) + word
-    yield line
 
 
 def _check_as_json(check: Check) -> dict[str, Any]:

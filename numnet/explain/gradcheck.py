@@ -7,6 +7,7 @@ No step of a difference in float32 is both small and exact enough, so the kernel
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from numnet.errors import DataError, RecipeError
 from numnet.explain.certificate import CLOSE, Certificate, Check, agree
 from numnet.explain.float32 import SecondLink
-from numnet.explain.oracle import Oracle, unit_vector
+from numnet.explain.oracle import H, Oracle, Slope, unit_vector
 from numnet.kernels import FloatArray, IntArray
 from numnet.nn.layers import Layer
 from numnet.nn.loss import cross_entropy
@@ -55,10 +56,10 @@ def gradcheck(
     with np.errstate(over="ignore", invalid="ignore"):  # the certificate says where; NumPy only which line
         oracle = Oracle(exact, x, labels, draw)
         fill_gradients(exact, x, labels, draw)
-        found = Certificate(not every, oracle.loss, len(labels), _along_directions(oracle, exact.gradients, seed))
+        found = Certificate(not every, oracle.loss, len(labels), check_directions(oracle, exact.gradients, seed))
         for layer in exact.layers:
             for name in layer.parameter_shapes():
-                found.checks.append(_check(oracle, layer, name, None if every else seed, progress))
+                found.checks.append(check_tensor(oracle, layer, name, None if every else seed, progress))
         if network.dtype == np.float32:
             link = SecondLink(network.twin(kernels=network.kernels_name, dtype=network.dtype), exact, x, labels, draw)
             found.kernels, found.float32 = network.kernels_name, link.compare()
@@ -82,20 +83,27 @@ def _checked(labels: IntArray, examples: int, classes: int) -> IntArray:
     return labels
 
 
-def _check(oracle: Oracle, layer: Layer, name: str, seed: int | None, progress: Progress | None) -> Check:
+def check_tensor(oracle: Oracle, layer: Layer, name: str, seed: int | None, progress: Progress | None) -> Check:
     """A tensor's entries, drawn or every one, each beside its slope."""
     values, gradient = getattr(layer, name), getattr(layer, f"d{name}").reshape(-1).copy()
     check = Check(f"layer {layer.index} {name}", values.shape)
     chosen = range(values.size) if seed is None else _drawn(gradient, oracle.noise / CLOSE, seed, layer.index)
     for done, index in enumerate(chosen):
-        slope, wanted = oracle.slope_at(layer, name, index), float(gradient[index])
-        if not slope.kinked and not agree(wanted, slope.value, oracle.noise):
-            slope = oracle.look_again(layer, name, index, slope)
+        wanted = float(gradient[index])
+        slope = best_slope(oracle, partial(oracle.slope_at, layer, name, index), wanted)
         place = tuple(int(i) for i in np.unravel_index(index, check.shape))
         check.add(place, wanted, slope, oracle.noise)
         if progress:
             progress(check.name, done + 1, len(chosen))
     return check
+
+
+def best_slope(oracle: Oracle, look: Callable[[float], Slope], gradient: float) -> Slope:
+    """What `look`, which nudges a number by an h, says; looked at again where the gradient is of another opinion."""
+    slope = look(H)
+    if slope.kinked or agree(gradient, slope.value, oracle.noise):
+        return slope
+    return oracle.look_again(look, slope)
 
 
 def _drawn(gradient: FloatArray, told: float, seed: int, layer: int) -> list[int]:
@@ -113,7 +121,7 @@ def _drawn(gradient: FloatArray, told: float, seed: int, layer: int) -> list[int
     return sorted(int(index) for index in np.concatenate(drawn))
 
 
-def _along_directions(oracle: Oracle, gradients: FloatArray, seed: int) -> Check:
+def check_directions(oracle: Oracle, gradients: FloatArray, seed: int) -> Check:
     """Slopes along random directions, until DIRECTIONS of them met no kink and could be told from zero."""
     random = generator(seed, Purpose.CHECK)
     check = Check("directions", gradients.shape)

@@ -6,6 +6,7 @@ Only the forward pass is used, in float64, and a loss of its own: what is judged
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,16 +95,30 @@ class Oracle:
             return Slope(0.0, False)  # from the same numbers the layers above make the same loss
         return self._slope(layer.index + 1, up, down, float(above - below))  # not quite 2h: the sums were rounded
 
-    def look_again(self, layer: Layer, name: str, index: int, found: Slope) -> Slope:
-        """A better slope than `found`, for an entry that backward has another opinion of.
+    def look_again(self, look: Callable[[float], Slope], found: Slope) -> Slope:
+        """A better slope than `found`, for a number that backward has another opinion of; `look` nudges it by an h.
 
         From nearer by: where that changes the slope by more than rounding can, the loss has a bend within the nudge,
         in a layer whose kinks we don't know. And from twice as far: the formula's error is a h² + O(h⁴), so doubling
         h changes the slope by 3 a h², and a third of the change is what h itself got wrong (Richardson 1911).
         """
-        near, far = (self.slope_at(layer, name, index, h) for h in (H / NEAR, 2 * H))
+        near, far = (look(h) for h in (H / NEAR, 2 * H))
         bent = abs(near.value - found.value) > (NEAR + 1) * self.noise
         return Slope(found.value - (far.value - found.value) / 3, found.kinked or near.kinked or far.kinked or bent)
+
+    def slope_of_input(self, first: int, x: Floats, index: tuple[int, ...], h: float = H) -> Slope:
+        """The slope along one number of what layer `first` is given: x, float64 (B, D), which is left as it is.
+
+        first : behind the last layer it is the loss, and x the logits
+        """
+        up, down = x.copy(), x.copy()
+        up[index] += h
+        down[index] -= h
+        return self._slope(first, up, down, float(up[index] - down[index]))
+
+    def loss_from(self, first: int, x: Floats) -> float:
+        """The mean loss where x, float64 (B, D), is what layer `first` is given."""
+        return float(self._look(first, x)[0].mean())
 
     def slope_along(self, direction: Floats) -> Slope:
         """The slope of all parameters at once along a direction, float64 (P,), of length 1."""

@@ -49,6 +49,10 @@ class Kernels(Protocol):
         step_size: float, beta1: float, beta2: float, epsilon: float,
     ) -> None: ...  # fmt: skip
     def pixels_to_floats(self, pixels: ByteArray, out: FloatArray) -> None: ...
+    def distort(
+        self, pixels: ByteArray, affine: FloatArray, knots: FloatArray, rows: FloatArray, columns: FloatArray,
+        out: FloatArray,
+    ) -> None: ...  # fmt: skip
 
 
 def load_kernels(name: str) -> Kernels:

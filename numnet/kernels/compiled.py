@@ -1,6 +1,7 @@
 """The compiled kernels, gathered: the same names as textbook.py, in the same order."""
 
 from numnet.kernels.activations import relu, relu_backward, sigmoid, sigmoid_backward, tanh, tanh_backward
+from numnet.kernels.distortion import distort
 from numnet.kernels.elementwise import pixels_to_floats, scale_by_mask, softmax_cross_entropy, sum_rows
 from numnet.kernels.matmul import matmul, matmul_at, matmul_bt
 from numnet.kernels.optimizer import adam, sgd
@@ -21,4 +22,5 @@ __all__ = [
     "sgd",
     "adam",
     "pixels_to_floats",
+    "distort",
 ]

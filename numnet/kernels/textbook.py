@@ -195,3 +195,34 @@ def pixels_to_floats(pixels: ByteArray, out: FloatArray) -> None:
     pixels : uint8 (B, D)    out : float (B, D)
     """
     np.divide(pixels, 255, out=out, dtype=out.dtype)
+
+
+def distort(
+    pixels: ByteArray, affine: FloatArray, knots: FloatArray, rows: FloatArray, columns: FloatArray, out: FloatArray
+) -> None:
+    """Each picture pulled out of shape: out[y, x] is what it shows at a place near (y, x), divided by 255.
+
+    The place is an affine map of (y, x, 1), and a smooth field of small moves on top of it, which a few knots span:
+
+        place[c] = affine[c] @ (y, x, 1) + sum_ij rows[y, i] * columns[x, j] * knots[c, i, j]      c = 0 down, 1 across
+
+    Between pixels the four round the place are mixed by nearness (bilinear); outside the picture there is nothing. All
+    in one look-up: to look up twice would blur twice.
+
+    pixels : uint8 (B, H, W)    affine : float (B, 2, 3)    knots : float (B, 2, G, G), in pixels
+    rows : float (H, G), columns : float (W, G), what each knot counts at each pixel    out : float (B, H*W)
+    """
+    examples, height, width = pixels.shape
+    y, x = np.mgrid[:height, :width]
+    grid = np.stack([y, x, np.ones_like(x)]).reshape(3, -1).astype(out.dtype)
+    field = np.einsum("yi,bcij,xj->bcyx", rows, knots, columns, optimize=True)
+    place = affine @ grid + field.reshape(examples, 2, -1)
+    framed = np.zeros((examples, height + 3, width + 3), out.dtype)
+    framed[:, 1 : height + 1, 1 : width + 1] = pixels / out.dtype.type(255)
+    down, across = np.clip(place[:, 0], -1, height) + 1, np.clip(place[:, 1], -1, width) + 1
+    top, left = np.floor(down).astype(int), np.floor(across).astype(int)
+    down, across = (down - top).astype(out.dtype), (across - left).astype(out.dtype)
+    of = np.arange(examples)[:, None]
+    upper = framed[of, top, left] * (1 - across) + framed[of, top, left + 1] * across
+    lower = framed[of, top + 1, left] * (1 - across) + framed[of, top + 1, left + 1] * across
+    out[:] = upper * (1 - down) + lower * down

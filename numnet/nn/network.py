@@ -35,7 +35,7 @@ class _Slot:
     shape: tuple[int, ...]
     start: int
 
-    def view(self, vector: FloatArray) -> FloatArray:
+    def view(self, vector: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return vector[self.start : self.start + math.prod(self.shape)].reshape(self.shape)
 
 
@@ -192,6 +192,10 @@ class Network:
     def weights(self) -> FloatArray:
         """All weights and no bias: the first part of `parameters`, float."""
         return self.parameters[: self._weight_count]
+
+    def view(self, vector: npt.NDArray[Any], layer: Layer, name: str) -> npt.NDArray[Any]:
+        """The part of a vector as long as the parameters, (P,), that belongs to one of them, in its shape."""
+        return next(slot.view(vector) for slot in self._slots if slot.layer is layer and slot.name == name)
 
     def tensors(self) -> Iterator[tuple[str, FloatArray, FloatArray]]:
         """Name ("layer 2 w"), values and gradient of each parameter, layer by layer."""
