@@ -7,7 +7,7 @@ CORE := .venv-core
 BENCH := .venv-bench
 
 # What reaches the kernels; files, commands and data sets are the same without a compiler.
-PLAIN := tests/kernels tests/nn tests/training tests/test_worked_step.py
+PLAIN := tests/kernels tests/nn tests/training tests/data/test_augment.py tests/test_worked_step.py
 # What runs inside the compiler only: the first run sees it.
 UNSEEN := numnet/kernels/jit.py,numnet/kernels/team.py,numnet/kernels/threads.py,numnet/kernels/vector.py
 

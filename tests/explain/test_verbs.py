@@ -22,6 +22,7 @@ def seven(tmp_path: Path, mnist: Dataset) -> Path:
     return file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -42,6 +43,7 @@ def test_a_command_says_the_same_twice_and_another_seed_something_else(
     assert numnet_command("-m", "numnet.explain", *words, "--seed", 1).stdout != first.stdout
 
 
+@pytest.mark.slow
 def test_a_step_with_numba_is_a_step_in_float64(numnet_command: Command) -> None:
     one, other = (
         json.loads(numnet_command("-m", "numnet.explain", "step", *TINY, "--json", "--kernels", name).stdout)
@@ -109,6 +111,7 @@ def test_what_is_not_there_is_refused_in_a_line(words: tuple[object, ...], said:
     assert said in run.stderr
 
 
+@pytest.mark.slow
 def test_a_model_of_other_pictures_has_no_pixels_of_28_by_28(
     tiny_folder: Path, tmp_path: Path, seven: Path, numnet_command: Command
 ) -> None:
@@ -127,6 +130,7 @@ def test_a_model_of_other_pictures_has_no_pixels_of_28_by_28(
     )
 
 
+@pytest.mark.slow
 def test_a_model_of_a_run_is_explained_at_the_runs_next_step(
     tiny_folder: Path, tmp_path: Path, numnet_command: Command
 ) -> None:
