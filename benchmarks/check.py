@@ -45,9 +45,17 @@ def _gain(results: Results, name: str) -> Figure:
     return ratio(samples.get(TEXTBOOK, []), samples.get(NUMNET, []))
 
 
+def holds(before: Figure, now: Figure) -> bool:
+    """Whether what is now may be within the margin of what was: its whole interval would have to lie below.
+
+    What nobody has measured is held by anything.
+    """
+    return not now.high < before.median * (1 - MARGIN)
+
+
 def _compare(name: str, before: Figure, now: Figure) -> bool:
-    """Whether what is now is within the margin of what was; what nobody has measured is held by anything."""
-    held = not now.median < before.median * (1 - MARGIN)
+    """Print a case's line."""
+    held = holds(before, now)
     print(
         f"{name}: {now.median:.2f} times its textbook kernels ({now.low:.2f} to {now.high:.2f}); "
         f"committed {before.median:.2f}: {'held' if held else 'SLOWER'}"

@@ -6,7 +6,8 @@ import pytest
 
 pytest.importorskip("threadpoolctl", reason="the benchmark suite's own library is not installed")
 
-from benchmarks.figures import across, median, ratio
+from benchmarks.check import holds
+from benchmarks.figures import Figure, across, median, ratio
 from benchmarks.report.markdown import number, table, times
 from benchmarks.samples import Sample
 
@@ -74,3 +75,11 @@ def test_a_loss_is_in_bold_and_a_tie_is_neither() -> None:
 
 def test_a_table_sets_numbers_to_the_right() -> None:
     assert table(("a", "b"), [("x", "1")]).splitlines() == ["| a | b |", "| --- | ---: |", "| x | 1 |"]
+
+
+def test_a_change_is_slower_where_its_whole_interval_is() -> None:
+    before, nobody = Figure(2.0, 1.8, 2.2, 8, True), Figure(math.nan, math.nan, math.nan, 0, True)
+    assert holds(before, Figure(1.7, 1.5, 1.85, 8, True))
+    assert not holds(before, Figure(1.7, 1.5, 1.79, 8, True))
+    assert holds(nobody, before)
+    assert holds(before, nobody)
