@@ -51,7 +51,12 @@ def add_flags(parser: Parser, kernels: str | None = None) -> None:
     add("--steps", type=int, metavar="N", help=f"train the recipe so long first (default: {BURN_IN})")
     add("--data", metavar="DIR", help="a folder of four MNIST-style IDX files (default: the bundled MNIST)")
     add("--batch", type=int, metavar="B", help=f"images, the first ones of the next batch (default: {IMAGES})")
-    add("--seed", type=int, default=0, metavar="N", help="which weights, images, entries and masks (default: 0)")
+    add(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="which weights, images, entries and masks (default: 0, or the model's run's)",
+    )
     if kernels:
         add("--kernels", default=kernels, metavar="SET", help=f"numba or textbook (default: {kernels})")
     else:
@@ -60,19 +65,21 @@ def add_flags(parser: Parser, kernels: str | None = None) -> None:
 
 
 def _refuse(args: Namespace) -> None:
-    """Raises RecipeError for what can't be, before anything slow is loaded; fills in the default of --steps."""
+    """Raises RecipeError for what can't be, before anything slow is loaded; fills in defaults."""
     if args.model and args.steps is not None:
         raise RecipeError("--steps trains a recipe's network first; a model is taken as it is: leave one of them out")
     args.steps = args.steps if args.steps is not None else 0 if args.model else BURN_IN
     if not 0 <= args.steps <= MOST_STEPS:
         raise RecipeError(f"--steps {args.steps}: expected 0 to {MOST_STEPS:,}")
-    check_seed(args.seed)
+    if args.seed is not None or args.model is None:
+        args.seed = checked_seed(args.seed)
 
 
-def check_seed(seed: int) -> None:
-    """Raises RecipeError unless a run can have it."""
-    if not 0 <= seed < 2**64:
+def checked_seed(seed: int | None) -> int:
+    """The seed, or 0; raises RecipeError for one that no run can have."""
+    if seed is not None and not 0 <= seed < 2**64:
         raise RecipeError(f"seed {seed}: expected 0 to 2**64 - 1")
+    return seed or 0
 
 
 def be_quick() -> None:
@@ -128,6 +135,7 @@ def _model(args: Namespace, dataset: "Dataset") -> _Found:
 
     checkpoint = read(args.model)
     network, header = checkpoint.network(args.kernels), checkpoint.header
+    args.seed = header.seed if args.seed is None else args.seed
     try:
         check_fits(network, dataset.train)
     except DataError as error:

@@ -136,13 +136,14 @@ def test_a_model_of_a_run_is_explained_at_the_runs_next_step(
 ) -> None:
     """With the optimizer that it had, not one that begins."""
     model = tmp_path / "m.npz"
-    flags = ("--data", tiny_folder, "--batch-size", 32, "--steps", 5, "--optimizer", "sgd", "--learning-rate", 0.03)
+    flags = ("--data", tiny_folder, "--batch-size", 32, "--steps", 5, "--optimizer", "sgd", "--learning-rate", 0.03,
+             "--seed", 4)  # fmt: skip
     saved = numnet_command("-m", "numnet.train", *flags, "--stop-at", 3, "--save", model, "--quiet")
     assert saved.returncode == 0, saved.stderr
     run = numnet_command("-m", "numnet.explain", "step", "--model", model, "--data", tiny_folder, "--json")
     found = json.loads(run.stdout)
     assert found["passed"]
-    assert "after 3 steps" in found["what"]
+    assert "after 3 steps, 8 images, seed 4" in found["what"]
     step = next(stage for stage in found["stages"] if stage["title"].startswith("SGD's step"))["quantities"][0]
     assert step["formula"]["by_index"] == "velocity = 0.9 * velocity + dw"
     assert step["entry"]["text"].startswith("-0.03 * ")

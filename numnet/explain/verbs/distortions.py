@@ -34,7 +34,7 @@ def run(args: Namespace) -> int:
         least = 1 if name == "--images" else 0
         if not least <= value <= most:
             raise RecipeError(f"{name} {value}: expected {least} to {most}")
-    scene.check_seed(args.seed)
+    scene.checked_seed(args.seed)
     if args.out is not None and args.out.suffix.lower() != ".png":
         raise ImageError(f"--out {args.out}: expected the name of a .png file")
     from numnet.data.datasets import load_dataset

@@ -41,8 +41,8 @@ def _try_mutants(args: Namespace) -> int:
     given = {"--model": args.model, "--recipe": args.recipe, "--steps": args.steps, "--batch": args.batch}
     if others := [flag for flag, value in given.items() if value is not None] + ["--every"] * args.every:
         raise RecipeError(f"--mutants plants bugs into small networks of its own: leave {', '.join(others)} out")
-    scene.check_seed(args.seed)
-    found, again = itertools.tee(trials(small(load_dataset(args.data)), args.seed))
+    seed = scene.checked_seed(args.seed)
+    found, again = itertools.tee(trials(small(load_dataset(args.data)), seed))
     if not args.json:
         for line in trial_lines(found):
             print(line, flush=True)
