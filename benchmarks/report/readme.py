@@ -21,7 +21,8 @@ def summary(results: Results) -> str:
         table(("", "`tutorial`, ms a step", "`intended`, ms a step", "whole `tutorial`, s", "MiB at most"), rows),
         "![Milliseconds a step of each rival](docs/pictures/benchmark-step.png)",
         prose(f"""Measured on {_machine(results)}, two threads, medians of interleaved rounds; how many times numnet's
-            time a rival's is, within a round. All of it, one thread, latency, sweeps, losses included:
+            time a rival's is, within a round. ° marks figures of which fewer than six rounds were undisturbed by others
+            on the machine. All of it, one thread, latency, sweeps, losses included:
             [docs/benchmark.md](docs/benchmark.md)."""),
     )
 
