@@ -76,7 +76,7 @@ HOW = """## How it was measured, and how to repeat it
 - Each rival is one file in [benchmarks/rivals](../benchmarks/rivals), written as its own community advises, in a
   process of its own, bound to as many cores as it has threads. Nobody is timed whose work was not found equal.
   On one core all of a rival's threads take turns, those that fetch its batches among them: so the figure of Keras's
-  `fit` on one thread is the system's scheduler's as well as its own; left on both cores it would be a fifth faster.
+  `fit` on one thread is the system's scheduler's as well as its own; left on both cores it is faster.
 - All rivals of a case are ready in memory at once, warmed up, and take turns, in an order that is drawn for each round:
   about 0.3 seconds each, or one call where a rival's calls take longer.
 - Steps, sweeps and answers are watched: before and after each block a fixed product is timed on all cores at once.
