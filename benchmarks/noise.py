@@ -19,7 +19,8 @@ from benchmarks.cores import at_once
 from benchmarks.problem import FloatArray
 
 SIDE, TIMES = 256, 5  # 33.6 MFLOP, some 0.4 ms; the median of five passes over a timer's interrupt
-PAUSE = 0.15  # before a look: threads that wait for work spin for up to 110 ms (OpenBLAS's), and are no neighbours
+# Threads that wait for work spin (OpenBLAS's for 2^28 cycles, some 110 ms) on cores that others are to be timed on.
+PAUSE = 0.15
 
 T = TypeVar("T")
 

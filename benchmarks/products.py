@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from benchmarks.noise import PAUSE
 from benchmarks.peaks import clock
 from benchmarks.problem import FloatArray, read
 from numnet.kernels.matmul import matmul, matmul_at, matmul_bt
@@ -36,7 +37,6 @@ ROWS = STEP + ODD + FEW + SQUARES + PIXELS
 EPS = float(np.finfo(np.float32).eps)
 SAMPLES = 15
 LONG_ENOUGH = 0.001  # seconds of a sample: many ticks of the clock, and too few for a neighbour to come and go
-PAUSE = 0.15  # OpenBLAS's threads look for work for 2^28 cycles, some 110 ms, on the cores that numnet would have
 WARM = 0.005  # of the same product before its sample: cores and threads that slept take some 2 ms to be at work again
 
 Shape = tuple[int, int, int]

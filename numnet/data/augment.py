@@ -2,8 +2,8 @@
 
 Each image of each epoch gets one of its own, a pure function of (seed, epoch, image): nothing is stored, and a run that
 goes on meets the very same ones. Source: Simard, Steinkraus and Platt 2003, "Best practices for convolutional neural
-networks"; the knots in place of a blurred field, which costs a hundred times as much, as in B-spline registration
-(Rueckert et al. 1999).
+networks"; the knots in place of a blurred field, which costs more, as in B-spline registration (Rueckert et al.
+1999).
 """
 
 import math
@@ -18,6 +18,7 @@ from numnet.randomness import seeds_of_examples, uniforms
 
 AFFINE_NUMBERS = 6  # random numbers of an image's affine map: angle, two scales, shear, two shifts
 ORDER = 3  # of the spline: a knot counts for four intervals
+STRENGTHS = ("rotation", "log_scale", "shear", "shift", "elastic")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Distortion:
 
     def check(self) -> None:
         """Raises RecipeError for a strength that makes no sense."""
-        for name in ("rotation", "log_scale", "shear", "shift", "elastic"):
+        for name in STRENGTHS:
             if not 0 <= getattr(self, name) < math.inf:
                 raise RecipeError(f"a distortion with {name} {getattr(self, name)}: expected a number from 0 on")
         if not ORDER < self.knots <= 64:
@@ -46,8 +47,7 @@ class Distortion:
 
     def times(self, factor: float) -> "Distortion":
         """The same, all strengths so many times as large."""
-        names = ("rotation", "log_scale", "shear", "shift", "elastic")
-        return replace(self, **{name: factor * getattr(self, name) for name in names})
+        return replace(self, **{name: factor * getattr(self, name) for name in STRENGTHS})
 
     @property
     def numbers(self) -> int:
@@ -87,11 +87,11 @@ class Distorter:
             raise DataError(f"images of shape {shape}: distortions are of height and width, without colours")
         self.distortion, self.shape, self.examples = distortion, shape, examples
         self.seed, self.kernels, self.dtype = seed, kernels, np.dtype(dtype)
-        self.rows, self.columns = (spline(side, distortion.knots).astype(dtype) for side in shape)
+        rows, columns = (spline(side, distortion.knots) for side in shape)
         # evenly drawn numbers have a mean square of 1/3, and of a field's each knot's share counts squared
-        mean_square = (spline(shape[0], distortion.knots) ** 2).sum(axis=1).mean()
-        mean_square *= (spline(shape[1], distortion.knots) ** 2).sum(axis=1).mean() / 3
+        mean_square = (rows**2).sum(axis=1).mean() * (columns**2).sum(axis=1).mean() / 3
         self._reach = distortion.elastic / math.sqrt(mean_square)
+        self.rows, self.columns = rows.astype(dtype), columns.astype(dtype)
         self._words: dict[int, npt.NDArray[np.uint64]] = {}
 
     def distort(self, pixels: ByteArray, epochs: IntArray, rows: IntArray, out: FloatArray) -> None:

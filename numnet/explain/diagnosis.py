@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numnet.explain.numbers import Floats
-from numnet.kernels import BoolArray
+from numnet.kernels import BoolArray, FloatArray
 from numnet.nn.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Tanh
 
 WRONG = 1e-6  # of a tensor's largest number: what differences can tell, and far less than any mistake makes
@@ -27,14 +26,14 @@ class Seen(NamedTuple):
     """A layer as one sees it: its kind, what it took and gave, float64 (B, D) and (B, H), and what it holds."""
 
     kind: type[Layer]
-    x: Floats
-    y: Floats
-    w: Floats | None = None
+    x: FloatArray
+    y: FloatArray
+    w: FloatArray | None = None
     mask: BoolArray | None = None
     scale: float = 1.0
 
 
-Gradients = dict[tuple[int, str], Floats]  # by layer and "dw" or "db"
+Gradients = dict[tuple[int, str], FloatArray]  # by layer and "dw" or "db"
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def diagnose(evidence: Evidence) -> Diagnosis | None:
     return found or _by_place(max(wrong, key=lambda key: key[0]))
 
 
-def _differ(evidence: Evidence, key: tuple[int, str], slope: Floats) -> bool:
+def _differ(evidence: Evidence, key: tuple[int, str], slope: FloatArray) -> bool:
     gradient = evidence.analytic[key]
     allowed = max(WRONG * abs(slope).max(), WRONG * abs(gradient).max(), evidence.noise)
     return not abs(gradient - slope).max() <= allowed  # NaN is wrong, too
@@ -110,12 +109,12 @@ def _by_place(wrong: tuple[int, str]) -> Diagnosis:
 class Back(NamedTuple):
     """What a layer gives going backward."""
 
-    dx: Floats
-    dw: Floats | None = None
-    db: Floats | None = None
+    dx: FloatArray
+    dw: FloatArray | None = None
+    db: FloatArray | None = None
 
 
-def _by_the_book(seen: Seen, dy: Floats) -> Back:
+def _by_the_book(seen: Seen, dy: FloatArray) -> Back:
     if seen.w is not None:
         return Back(dy @ seen.w.T, seen.x.T @ dy, dy.sum(axis=0))
     if seen.kind is ReLU:
@@ -127,7 +126,7 @@ def _by_the_book(seen: Seen, dy: Floats) -> Back:
     return Back(dy if seen.mask is None else dy * seen.mask * seen.scale)
 
 
-def _dense(seen: Seen, dy: Floats) -> tuple[Floats, Floats, Floats]:
+def _dense(seen: Seen, dy: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """dx, dw and db by the book, of a dense layer."""
     dx, dw, db = _by_the_book(seen, dy)
     assert dw is not None
@@ -135,30 +134,30 @@ def _dense(seen: Seen, dy: Floats) -> tuple[Floats, Floats, Floats]:
     return dx, dw, db
 
 
-def _matrix(seen: Seen) -> Floats:
+def _matrix(seen: Seen) -> FloatArray:
     """The weights of a dense layer."""
     assert seen.w is not None
     return seen.w
 
 
-def _dw(change: Callable[[Seen, Floats, Floats], Floats]) -> Callable[[Seen, Floats], Back]:
-    def back(seen: Seen, dy: Floats) -> Back:
+def _dw(change: Callable[[Seen, FloatArray, FloatArray], FloatArray]) -> Callable[[Seen, FloatArray], Back]:
+    def back(seen: Seen, dy: FloatArray) -> Back:
         dx, dw, db = _dense(seen, dy)
         return Back(dx, change(seen, dy, dw), db)
 
     return back
 
 
-def _db(change: Callable[[Floats, Floats], Floats]) -> Callable[[Seen, Floats], Back]:
-    def back(seen: Seen, dy: Floats) -> Back:
+def _db(change: Callable[[FloatArray, FloatArray], FloatArray]) -> Callable[[Seen, FloatArray], Back]:
+    def back(seen: Seen, dy: FloatArray) -> Back:
         dx, dw, db = _dense(seen, dy)
         return Back(dx, dw, change(dy, db))
 
     return back
 
 
-def _dx(change: Callable[[Seen, Floats], Floats]) -> Callable[[Seen, Floats], Back]:
-    def back(seen: Seen, dy: Floats) -> Back:
+def _dx(change: Callable[[Seen, FloatArray], FloatArray]) -> Callable[[Seen, FloatArray], Back]:
+    def back(seen: Seen, dy: FloatArray) -> Back:
         _, dw, db = _dense(seen, dy)
         return Back(change(seen, dy), dw, db)
 
@@ -171,7 +170,7 @@ class Mistake(NamedTuple):
     name: str
     kind: type[Layer]
     sentence: str
-    back: Callable[[Seen, Floats], Back]
+    back: Callable[[Seen, FloatArray], Back]
     square: bool = False
 
 
@@ -247,7 +246,10 @@ def _mistakes(evidence: Evidence) -> Iterator[Diagnosis | None]:
 
 
 def _gradients(
-    evidence: Evidence, dlogits: Floats, at: int | None = None, back: Callable[[Seen, Floats], Back] = _by_the_book
+    evidence: Evidence,
+    dlogits: FloatArray,
+    at: int | None = None,
+    back: Callable[[Seen, FloatArray], Back] = _by_the_book,
 ) -> Gradients:
     """All gradients by the book, but for a mistake in layer `at`."""
     found: Gradients = {}
@@ -271,18 +273,18 @@ def _explains(evidence: Evidence, found: Gradients) -> bool:
 # --- in the loss ------------------------------------------------------------------------------------------------------
 
 
-def _probabilities(evidence: Evidence) -> Floats:
+def _probabilities(evidence: Evidence) -> FloatArray:
     exps = np.exp(evidence.layers[-1].y - evidence.layers[-1].y.max(axis=1, keepdims=True))
     return np.asarray(exps / exps.sum(axis=1, keepdims=True))
 
 
-def _dlogits(evidence: Evidence) -> Floats:
+def _dlogits(evidence: Evidence) -> FloatArray:
     p = _probabilities(evidence)
     p[np.arange(len(p)), evidence.labels] -= 1
     return np.asarray(p / len(p))
 
 
-def _in_the_loss(evidence: Evidence) -> Iterator[tuple[str, str, Floats]]:
+def _in_the_loss(evidence: Evidence) -> Iterator[tuple[str, str, FloatArray]]:
     """Mistakes in the loss: name, sentence, and the dlogits that they give."""
     logits, p, right = evidence.layers[-1].y, _probabilities(evidence), _dlogits(evidence)
     examples, rows = len(p), np.arange(len(p))
@@ -304,12 +306,12 @@ def _in_the_loss(evidence: Evidence) -> Iterator[tuple[str, str, Floats]]:
 # --- mistakes with a number of their own, which is fitted -------------------------------------------------------------
 
 
-def _updated_too_early(evidence: Evidence, dlogits: Floats, at: int) -> Diagnosis | None:
+def _updated_too_early(evidence: Evidence, dlogits: FloatArray, at: int) -> Diagnosis | None:
     """dx by w - rate * dw: all gradients below are off by a part that goes with the rate."""
     if at == 0:
         return None
 
-    def only_the_error(seen: Seen, dy: Floats) -> Back:
+    def only_the_error(seen: Seen, dy: FloatArray) -> Back:
         _, dw, db = _dense(seen, dy)
         return Back(dy @ dw.T, 0 * dw, 0 * db)
 
@@ -328,7 +330,7 @@ def _updated_too_early(evidence: Evidence, dlogits: Floats, at: int) -> Diagnosi
     return Diagnosis("dx by weights already updated", at, sentence)
 
 
-def _by_another_mask(evidence: Evidence, dlogits: Floats, at: int) -> Diagnosis | None:
+def _by_another_mask(evidence: Evidence, dlogits: FloatArray, at: int) -> Diagnosis | None:
     """What came out of a dropout layer is 0 elsewhere than its mask: read off the weights below.
 
     Of the dense layer below dw = x.T @ dy; with fewer images than inputs that gives back dy itself.
@@ -340,10 +342,11 @@ def _by_another_mask(evidence: Evidence, dlogits: Floats, at: int) -> Diagnosis 
     if np.linalg.matrix_rank(x) < len(x):
         return None
     found = _gradients(evidence, dlogits)
-    came, should = (np.linalg.pinv(x.T) @ given for given in (dw, found[below, "dw"]))
+    back = np.linalg.pinv(x.T)
+    came, should = back @ dw, back @ found[below, "dw"]
     over = abs(came).max() * WRONG
     without = _gradients(evidence, dlogits, at, lambda seen, dy: Back(seen.scale * dy))
-    whole = np.linalg.pinv(x.T) @ without[below, "dw"]
+    whole = back @ without[below, "dw"]
     kept = abs(came) > over
     seen = evidence.layers[at]
     assert seen.mask is not None

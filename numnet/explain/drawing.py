@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from numnet.explain.numbers import Floats, number
-from numnet.kernels import ByteArray
+from numnet.explain.numbers import number
+from numnet.kernels import ByteArray, FloatArray
 
 INKS = " .:-=+*#%@"  # from none to full
 SHRUNK = 28  # pixels
@@ -41,7 +41,7 @@ def shrunk(picture: ByteArray) -> ByteArray:
     return np.asarray(image)
 
 
-def signed(weights: Floats) -> Iterator[str]:
+def signed(weights: FloatArray) -> Iterator[str]:
     """Weights, float (H, W): # and + above 0, = and - below, a blank for next to nothing; and the ends of the scale."""
     most = abs(weights).max() or 1.0
     levels = np.clip(np.round((weights / most + 1) * (len(LEVELS) - 1) / 2), 0, len(LEVELS) - 1).astype(int)

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from numnet.explain.numbers import Floats, Spelled, inner, number, spelled_sum
+from numnet.explain.numbers import Spelled, inner, number, spelled_sum
+from numnet.kernels import FloatArray
 from numnet.nn.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Tanh
 
 
@@ -21,10 +22,10 @@ class Passage(NamedTuple):
     """What went through a layer, and back: float64 x, dx (B, D) and y, dy (B, H); dx is None where nobody asked."""
 
     layer: Layer
-    x: Floats
-    y: Floats
-    dy: Floats
-    dx: Floats | None
+    x: FloatArray
+    y: FloatArray
+    dy: FloatArray
+    dx: FloatArray | None
 
 
 class Account(NamedTuple):
@@ -35,7 +36,7 @@ class Account(NamedTuple):
     """
 
     name: str
-    values: Floats
+    values: FloatArray
     formula: Formula
     spell: Callable[[tuple[int, ...]], Spelled]
     flops: int
@@ -53,13 +54,13 @@ def backward_accounts(passage: Passage) -> list[Account]:
     if passage.dx is None and not passage.layer.parameter_shapes():
         return []  # below the first layer with parameters, where nothing goes
     if kind:
-        return [account for account in kind.backward(passage) if account.name != "dx" or passage.dx is not None]
+        return kind.backward(passage)
     own = [_unknown(f"d{name}", getattr(passage.layer, f"d{name}"), "by a layer of one's own")
            for name in passage.layer.parameter_shapes()]  # fmt: skip
     return own + ([] if passage.dx is None else [_unknown("dx", passage.dx, "by a layer of one's own")])
 
 
-def _unknown(name: str, values: Floats, said: str) -> Account:
+def _unknown(name: str, values: FloatArray, said: str) -> Account:
     return Account(name, values, Formula(said, ""), lambda at: Spelled("", float(values[at])), 0)
 
 
@@ -153,58 +154,51 @@ def _masked(passage: Passage, at: Place, value: float) -> Spelled:
     return Spelled(f"0: {number(value)} is dropped", 0.0)
 
 
-class _ByNumber(NamedTuple):
+class _Kind(NamedTuple):
+    """What a kind of layer does: an account of y, and those of the gradients, of which dx where it was asked for."""
+
+    forward: Callable[[Passage], Account]
+    backward: Callable[[Passage], list[Account]]
+
+
+Spell = Callable[[Passage, Place], Spelled]
+
+
+def _by_number(formula: Formula, spell: Spell, flops: int, back: Formula, spell_back: Spell, flops_back: int) -> _Kind:
     """A layer in which every number has a fate of its own: y = f(x), and dx from dy in the same place.
 
     flops, flops_back : of one number; a maximum, an exp, a tanh count as one
     """
 
-    formula: Formula
-    spell: Callable[[Passage, Place], Spelled]
-    flops: int
-    back: Formula
-    spell_back: Callable[[Passage, Place], Spelled]
-    flops_back: int
+    def forward(passage: Passage) -> Account:
+        return Account("y", passage.y, formula, partial(spell, passage), flops * passage.x.size)
 
-    def forward(self, passage: Passage) -> Account:
-        return Account("y", passage.y, self.formula, partial(self.spell, passage), self.flops * passage.x.size)
-
-    def backward(self, passage: Passage) -> list[Account]:
+    def backward(passage: Passage) -> list[Account]:
         assert passage.dx is not None
-        return [
-            Account("dx", passage.dx, self.back, partial(self.spell_back, passage), self.flops_back * passage.dy.size)
-        ]
+        return [Account("dx", passage.dx, back, partial(spell_back, passage), flops_back * passage.dy.size)]
 
-
-class _Kind(Protocol):
-    def forward(self, passage: Passage) -> Account: ...
-    def backward(self, passage: Passage) -> list[Account]: ...
-
-
-class _DenseKind:
-    forward = staticmethod(_dense_forward)
-    backward = staticmethod(_dense_backward)
+    return _Kind(forward, backward)
 
 
 KINDS: dict[type[Layer], _Kind] = {
-    Dense: _DenseKind(),
-    ReLU: _ByNumber(
+    Dense: _Kind(_dense_forward, _dense_backward),
+    ReLU: _by_number(
         Formula("y[b,i] = max(x[b,i], 0)", "y = max(x, 0)",
                 "without it two dense layers in a row would be one"), _relu, 1,
         Formula("dx[b,i] = dy[b,i] where y[b,i] > 0, else 0", "dx = dy * (y > 0)",
                 "the slope of max(x, 0) is 1 where x > 0; where a unit was off, nothing comes back"), _relu_back, 1,
     ),
-    Tanh: _ByNumber(
+    Tanh: _by_number(
         Formula("y[b,i] = tanh(x[b,i])", "y = tanh(x)"), _tanh, 1,
         Formula("dx[b,i] = dy[b,i] * (1 - y[b,i]²)", "dx = dy * (1 - y * y)", "the slope of tanh, by its own value"),
         _tanh_back, 3,
     ),
-    Sigmoid: _ByNumber(
+    Sigmoid: _by_number(
         Formula("y[b,i] = 1 / (1 + exp(-x[b,i]))", "y = 1 / (1 + exp(-x))"), _sigmoid, 3,
         Formula("dx[b,i] = dy[b,i] * y[b,i] * (1 - y[b,i])", "dx = dy * y * (1 - y)",
                 "at most a quarter of dy: through many sigmoids little comes back"), _sigmoid_back, 3,
     ),
-    Dropout: _ByNumber(
+    Dropout: _by_number(
         Formula("y[b,i] = x[b,i] * mask[b,i] * scale", "y = x * mask * scale",
                 "the scale, 1 / (1 - drop rate), keeps the expected y equal to x"), _dropout, 2,
         Formula("dx[b,i] = dy[b,i] * mask[b,i] * scale", "dx = dy * mask * scale",

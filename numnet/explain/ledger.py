@@ -5,8 +5,6 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
-import numpy as np
-
 from numnet.explain.formulas import Formula
 from numnet.explain.numbers import Spelled
 from numnet.explain.oracle import EPSILON
@@ -112,11 +110,11 @@ def weight_ledger(walk: Walk, index: int, i: int, j: int) -> Ledger:
     largest = max(terms, key=lambda term: abs(term.value))
     ways, paths, others = _paths(walk, index, largest, j)
     update = Update(walk.scene, exact)
-    place = int(exact.view(np.arange(len(exact.parameters)), layer, "w")[i, j])
+    place = int(update.places(layer, "w")[i, j])
     return Ledger(
         walk.about, (index, repr(layer)), i, j, weight, gradient, walk.oracle.loss, terms, largest.example,
         ways, paths, others, walk.nudge_parameter(gradient, index, "w", (i, j)), _moved(walk, layer, i, j, gradient),
-        float((update.after - update.before)[place]), update.formula, update.spell(place),
+        float(update.step[place]), update.formula, update.spell(place),
         update.remembered(place),
     )  # fmt: skip
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from numnet.explain.formulas import Formula
 from numnet.explain.loss_steps import LOSS_STEPS, TO_LOGITS, State, go_back, loss_with
-from numnet.explain.numbers import Floats, Spelled, inner, listed, number
+from numnet.explain.numbers import Spelled, inner, listed, number
 from numnet.explain.oracle import EPSILON, H, Slope
 from numnet.explain.trace import Entry, Nudge, Quantity, Stage, judged, stats
+from numnet.kernels import FloatArray
 
 AT_ONE_BLOW = Formula(
     "dlogits[b,j] = (p[b,j] - onehot[b,j]) / B", "dlogits = (p - onehot) / B",
@@ -41,7 +42,7 @@ def loss_stage(state: State) -> Stage:
     return Stage("the loss, in eight steps", found, note)
 
 
-def loss_back_stage(state: State, dlogits: Floats, nudged: Callable[[tuple[int, ...]], Nudge]) -> Stage:
+def loss_back_stage(state: State, dlogits: FloatArray, nudged: Callable[[tuple[int, ...]], Nudge]) -> Stage:
     """Backward through the same steps, and the kernel's dlogits, float64 (B, C), beside what they come to.
 
     nudged : what a nudge of one logit says of the kernel's gradient there
@@ -61,7 +62,7 @@ def loss_back_stage(state: State, dlogits: Floats, nudged: Callable[[tuple[int, 
     return Stage("backward, through the loss", [*found, last], **_compared(slopes["logits"], dlogits))
 
 
-def _compared(in_steps: Floats, at_once: Floats) -> dict[str, Any]:
+def _compared(in_steps: FloatArray, at_once: FloatArray) -> dict[str, Any]:
     """A word on both ways to dlogits, and whether they differ by more than rounding."""
     apart, sums = float(abs(in_steps - at_once).max()), float(abs(at_once.sum(axis=1)).max())
     note = (
@@ -81,7 +82,7 @@ def _to_logits(state: State, slopes: State) -> Quantity:
     return Quantity("dlogits", TO_LOGITS, stats(values), len(values), entry)
 
 
-def _at_one_blow(state: State, dlogits: Floats, nudged: Callable[[tuple[int, ...]], Nudge]) -> Quantity:
+def _at_one_blow(state: State, dlogits: FloatArray, nudged: Callable[[tuple[int, ...]], Nudge]) -> Quantity:
     """What the eight steps come to, by the kernel."""
     b, j = _worst(state)
     p, examples = float(state["p"][b, j]), len(dlogits)

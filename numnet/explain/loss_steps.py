@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numnet.explain.formulas import Formula
-from numnet.explain.numbers import Floats
+from numnet.kernels import FloatArray
 
-State = dict[str, Floats]  # each step's numbers by name, the logits as "logits"; "onehot" float (B, C)
+State = dict[str, FloatArray]  # each step's numbers by name, the logits as "logits"; "onehot" float (B, C)
 Count = Callable[[int, int], int]  # of operations, for B images and C classes
 
 
@@ -36,7 +36,7 @@ class LossStep(NamedTuple):
     relative: bool = False
 
 
-def _column(values: Floats) -> Floats:
+def _column(values: FloatArray) -> FloatArray:
     return values[:, None]
 
 
@@ -107,7 +107,7 @@ TO_LOGITS = Formula(
 )  # fmt: skip
 
 
-def take_steps(logits: Floats, labels: Any) -> State:
+def take_steps(logits: FloatArray, labels: Any) -> State:
     """All eight forward: logits float (B, C), labels int (B,)."""
     return _from({"logits": logits, "onehot": np.eye(logits.shape[1])[labels]}, 0)
 

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numnet.explain.numbers import Floats
-from numnet.kernels import Kernels
+from numnet.kernels import FloatArray, Kernels
 from numnet.nn.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Tanh
 from numnet.nn.loss import softmax
 from numnet.nn.network import Network
@@ -72,7 +71,7 @@ def planted(mutant: Mutant, network: Network, place: Layer | None) -> Iterator[N
 def _spoiled_layer(mutant: Mutant, layer: Layer) -> Any:
     honest = layer.backward
 
-    def backward(dy: Floats, *, need_dx: bool = True) -> Floats | None:
+    def backward(dy: FloatArray, *, need_dx: bool = True) -> FloatArray | None:
         kept = dy.copy()
         dx = mutant.spoil(layer, kept, honest(dy, need_dx=need_dx))
         return np.ascontiguousarray(dx) if need_dx else None
@@ -81,7 +80,9 @@ def _spoiled_layer(mutant: Mutant, layer: Layer) -> Any:
 
 
 def _spoiled_loss(mutant: Mutant, kernels: Kernels) -> Any:
-    def softmax_cross_entropy(logits: Floats, labels: Any, scale: float, losses: Floats, dlogits: Floats) -> None:
+    def softmax_cross_entropy(
+        logits: FloatArray, labels: Any, scale: float, losses: FloatArray, dlogits: FloatArray
+    ) -> None:
         kernels.softmax_cross_entropy(logits, labels, scale, losses, dlogits)
         dlogits[:] = mutant.spoil(logits, labels, dlogits.copy())
 
@@ -91,7 +92,7 @@ def _spoiled_loss(mutant: Mutant, kernels: Kernels) -> Any:
 def _spoiled_gradients(mutant: Mutant, network: Network) -> Any:
     honest = network.backward
 
-    def backward(dlogits: Floats) -> None:
+    def backward(dlogits: FloatArray) -> None:
         honest(dlogits)
         mutant.spoil(network.gradients)
 
@@ -101,30 +102,30 @@ def _spoiled_gradients(mutant: Mutant, network: Network) -> Any:
 # --- in the loss, or in all gradients alike ---------------------------------------------------------------------------
 
 
-def _onehot(labels: Any, classes: int) -> Floats:
+def _onehot(labels: Any, classes: int) -> FloatArray:
     return np.asarray(np.eye(classes)[labels])
 
 
-def _label_off(logits: Floats, labels: Any, dlogits: Floats) -> Floats:
+def _label_off(logits: FloatArray, labels: Any, dlogits: FloatArray) -> FloatArray:
     classes = logits.shape[1]
     return np.asarray((softmax(logits) - _onehot((labels.astype(int) + 1) % classes, classes)) / len(logits))
 
 
-def _softmax_again(logits: Floats, labels: Any, dlogits: Floats) -> Floats:
+def _softmax_again(logits: FloatArray, labels: Any, dlogits: FloatArray) -> FloatArray:
     p = softmax(logits)
     return np.asarray(p * (dlogits - (p * dlogits).sum(axis=1, keepdims=True)))
 
 
-def _without_last(logits: Floats, labels: Any, dlogits: Floats) -> Floats:
+def _without_last(logits: FloatArray, labels: Any, dlogits: FloatArray) -> FloatArray:
     dlogits[-1] = 0
     return dlogits
 
 
-def _scale(gradients: Floats) -> None:
+def _scale(gradients: FloatArray) -> None:
     gradients *= SCALED
 
 
-def _add_up_twice(gradients: Floats) -> None:
+def _add_up_twice(gradients: FloatArray) -> None:
     gradients *= 2
 
 
@@ -144,16 +145,16 @@ IN_THE_LOSS = [
 # --- in a dense layer -------------------------------------------------------------------------------------------------
 
 
-def _spoil_dw(change: Callable[[Dense, Floats], Floats]) -> Callable[..., Any]:
-    def spoil(layer: Dense, dy: Floats, dx: Floats | None) -> Floats | None:
+def _spoil_dw(change: Callable[[Dense, FloatArray], FloatArray]) -> Callable[..., Any]:
+    def spoil(layer: Dense, dy: FloatArray, dx: FloatArray | None) -> FloatArray | None:
         layer.dw[:] = change(layer, dy)
         return dx
 
     return spoil
 
 
-def _spoil_db(change: Callable[[Dense, Floats], Any]) -> Callable[..., Any]:
-    def spoil(layer: Dense, dy: Floats, dx: Floats | None) -> Floats | None:
+def _spoil_db(change: Callable[[Dense, FloatArray], Any]) -> Callable[..., Any]:
+    def spoil(layer: Dense, dy: FloatArray, dx: FloatArray | None) -> FloatArray | None:
         layer.db[:] = change(layer, dy)
         return dx
 
@@ -182,7 +183,7 @@ IN_A_DENSE_LAYER = [
 # --- in an activation, or dropout -------------------------------------------------------------------------------------
 
 
-def _other_mask(layer: Dropout, dy: Floats, dx: Floats | None) -> Floats:
+def _other_mask(layer: Dropout, dy: FloatArray, dx: FloatArray | None) -> FloatArray:
     assert layer.mask is not None
     return np.asarray(dy * np.roll(layer.mask, 1, axis=0) * layer.scale)
 

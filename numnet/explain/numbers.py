@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
+from numnet.kernels import FloatArray
 
 TERMS = 3  # of a sum that are written out: what fits on a line of 80 columns
 WIDTH = 80
@@ -36,7 +35,9 @@ def columns(*values: float) -> str:
     return "".join(f"{number(value):>13}" for value in values)
 
 
-def spelled_sum(left: Floats, right: Floats | None = None, start: float | None = None, over: str = "") -> Spelled:
+def spelled_sum(
+    left: FloatArray, right: FloatArray | None = None, start: float | None = None, over: str = ""
+) -> Spelled:
     """start + sum of left * right: the largest terms, what all others add up to, and how many are 0.
 
     left, right : float (n,); without `right` the sum of left alone    over : the letter that is summed over

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from numnet.explain.formulas import Passage
-from numnet.explain.numbers import Floats
+from numnet.kernels import FloatArray
 from numnet.nn.layers import Dense
 
 
@@ -32,7 +32,7 @@ class Ways:
     total : what all paths from each unit add up to, float64 (H,)    open : how many of them are not 0
     """
 
-    def __init__(self, passages: list[Passage], dlogits: Floats, example: int) -> None:
+    def __init__(self, passages: list[Passage], dlogits: FloatArray, example: int) -> None:
         self._links, slope = [], None  # (units, units after): what a step along a path multiplies by
         for passage in passages:
             if isinstance(passage.layer, Dense):
@@ -66,7 +66,7 @@ class Ways:
                 heapq.heappush(waiting, (float(bounds[after]), (*units, int(after)), float(products[after])))
 
 
-def _slope(passage: Passage, example: int) -> Floats:
+def _slope(passage: Passage, example: int) -> FloatArray:
     """Of a layer without weights, by which each number of dy becomes one of dx: float64 (H,)."""
     dx = passage.layer.backward(np.ones_like(passage.y))
     assert dx is not None

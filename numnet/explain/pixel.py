@@ -10,11 +10,11 @@ import numpy as np
 from numnet.data.shape import SIDE
 from numnet.explain.drawing import drawn
 from numnet.explain.gradcheck import best_slope
-from numnet.explain.numbers import Floats, folded, number
+from numnet.explain.numbers import folded, number
 from numnet.explain.oracle import Oracle
 from numnet.explain.step import nudge_line
 from numnet.explain.trace import FORMAT, Nudge, finite, judged
-from numnet.kernels import ByteArray
+from numnet.kernels import ByteArray, FloatArray
 from numnet.nn.loss import cross_entropy, softmax
 from numnet.nn.network import Network
 
@@ -80,18 +80,18 @@ def pixel(network: Network, about: str, pixels: ByteArray, row: int, column: int
     return Pixel(about, pixels.tolist(), row, column, classes, slopes, dlosses[0], nudge, moved)
 
 
-def _answer(network: Network, x: Floats) -> Floats:
+def _answer(network: Network, x: FloatArray) -> FloatArray:
     """The probabilities, float64 (C,)."""
     return np.asarray(softmax(network.forward(x, draw=None))[0])
 
 
-def _with(x: Floats, place: int, value: float) -> Floats:
+def _with(x: FloatArray, place: int, value: float) -> FloatArray:
     moved = x.copy()
     moved[0, place] = value
     return moved
 
 
-def _dloss(network: Network, x: Floats, label: int, place: int) -> float:
+def _dloss(network: Network, x: FloatArray, label: int, place: int) -> float:
     """How fast the loss changes with a pixel, if that were the label."""
     _, dlogits = cross_entropy(network.kernels, network.forward(x, draw=None), np.array([label]))
     dx = network.backward(dlogits, to_input=True)

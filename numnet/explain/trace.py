@@ -12,8 +12,8 @@ import numpy as np
 
 from numnet.explain.certificate import CLOSE, Comparison, agree, relative_error
 from numnet.explain.formulas import Account, Formula
-from numnet.explain.numbers import Floats
 from numnet.explain.oracle import Slope
+from numnet.kernels import FloatArray
 
 FORMAT = 1  # of the lines that --json prints
 EXACT = 1e-9  # relative: a sum of a thousand products, taken in another order, keeps some 13 digits; printed are 4
@@ -35,7 +35,7 @@ class Stats:
     zeros: float
 
 
-def stats(values: Floats) -> Stats:
+def stats(values: FloatArray) -> Stats:
     """Of an array of any shape."""
     return Stats(
         values.shape, float(values.min()), float(values.mean()), float(values.max()),

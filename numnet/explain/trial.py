@@ -14,8 +14,9 @@ from numnet.errors import DataError, NonFiniteError
 from numnet.explain.diagnosis import Diagnosis, Evidence, Gradients, Seen, diagnose
 from numnet.explain.gradcheck import check_directions, check_tensor, fill_gradients
 from numnet.explain.mutants import MUTANTS, Mutant, planted
-from numnet.explain.numbers import Floats, folded
+from numnet.explain.numbers import folded
 from numnet.explain.oracle import Oracle
+from numnet.kernels import FloatArray
 from numnet.nn.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Tanh
 from numnet.nn.network import Network
 from numnet.randomness import Draw
@@ -100,13 +101,13 @@ class Bench:
     Its `kinked` says whether a nudge switched a ReLU: then some slopes are none, and another minibatch is wanted.
     """
 
-    def __init__(self, network: Network, images: Floats, labels: Any, seed: int) -> None:
+    def __init__(self, network: Network, images: FloatArray, labels: Any, seed: int) -> None:
         self.network, self.images, self.labels, self.draw = network, images, labels, Draw(seed, 0)
         self.oracle = Oracle(network, images, labels, self.draw)
         self.kinked = False
         self.numeric = {key: self._slopes(*key) for key in _keys(network)}
 
-    def _slopes(self, index: int, gradient: str) -> Floats:
+    def _slopes(self, index: int, gradient: str) -> FloatArray:
         layer, name = self.network.layers[index], gradient.removeprefix("d")
         shape = getattr(layer, name).shape
         slopes = [self.oracle.slope_at(layer, name, i) for i in range(getattr(layer, name).size)]

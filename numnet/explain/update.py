@@ -5,9 +5,10 @@ import math
 import numpy as np
 
 from numnet.explain.formulas import Formula
-from numnet.explain.numbers import Floats, Spelled, inner, number
+from numnet.explain.numbers import Spelled, inner, number
 from numnet.explain.scene import Scene
 from numnet.explain.trace import Entry, Quantity, Stage, stats
+from numnet.kernels import FloatArray, IntArray
 from numnet.nn.layers import Layer
 from numnet.nn.network import Network
 from numnet.nn.optim import SGD, Adam, Optimizer
@@ -21,7 +22,7 @@ ADAM_FLOPS, SGD_FLOPS = 12, 4  # of one parameter: 3 for m, 4 for v, 5 for w; 2 
 class Update:
     """The step that a scene's optimizer is about to take, taken on a copy.
 
-    before, after : the parameters, float64 (P,)    gradients : float64 (P,)
+    before, after : the parameters, float64 (P,)    step : from one to the other    gradients : float64 (P,)
     vectors : what the optimizer remembered before, by name
     """
 
@@ -32,6 +33,8 @@ class Update:
         self.vectors = {name: vector.copy() for name, vector in self.optimizer.vectors.items()}
         self.after = self.before.copy()
         self.optimizer.update(self.after, self.gradients, step=scene.step, learning_rate=self.rate)
+        self.step = self.after - self.before
+        self._exact = exact
 
     @property
     def formula(self) -> Formula:
@@ -49,6 +52,10 @@ class Update:
             f"size = rate * sqrt(1 - {adam.beta2:g}^t) / (1 - {adam.beta1:g}^t)"
         )
         return Formula(f"m = {m},   v = {v}", "step = -size * m / (sqrt(v) + epsilon)", why)
+
+    def places(self, layer: Layer, name: str) -> IntArray:
+        """Where in the flat vectors the numbers of a layer's parameter lie, in its shape."""
+        return self._exact.view(np.arange(len(self.before)), layer, name)
 
     def remembered(self, place: int) -> dict[str, tuple[float, float]]:
         """What the optimizer remembers of one parameter, before and after."""
@@ -82,10 +89,10 @@ def update_stages(update: Update, exact: Network, loss: float, loss_after: float
     """The step of each tensor, layer by layer; and what all of them do to the loss of the same images and masks."""
     kind = type(update.optimizer).__name__
     stages = [
-        Stage(f"{kind}'s step, layer {layer.index}: {layer!r}", _quantities(update, exact, layer), layer=layer.index)
+        Stage(f"{kind}'s step, layer {layer.index}: {layer!r}", _quantities(update, layer), layer=layer.index)
         for layer in exact.layers if layer.parameter_shapes()
     ]  # fmt: skip
-    promised = float(update.gradients @ (update.after - update.before))
+    promised = float(update.gradients @ update.step)
     change = loss_after - loss
     note = (
         f"the loss was {loss:.4f} and is {loss_after:.4f}: {change:+.4f}; along the slope it would be {promised:+.4f}"
@@ -93,12 +100,12 @@ def update_stages(update: Update, exact: Network, loss: float, loss_after: float
     return [*stages, Stage("after the step, on the same images and masks", [], note)]
 
 
-def _quantities(update: Update, exact: Network, layer: Layer) -> list[Quantity]:
+def _quantities(update: Update, layer: Layer) -> list[Quantity]:
     """How far each of a layer's tensors moves; spelled out for its largest gradient."""
     found = []
     for name in layer.parameter_shapes():
-        places = exact.view(np.arange(len(exact.parameters)), layer, name)
-        step, tensor = (update.after - update.before)[places], getattr(layer, name)
+        places = update.places(layer, name)
+        step, tensor = update.step[places], getattr(layer, name)
         index = np.unravel_index(abs(getattr(layer, f"d{name}")).argmax(), tensor.shape)
         place = int(places[index])
         entry = Entry(tuple(int(i) for i in index), float(step[index]), *update.spell(place))
@@ -109,7 +116,7 @@ def _quantities(update: Update, exact: Network, layer: Layer) -> list[Quantity]:
     return found
 
 
-def _share(step: Floats, tensor: Floats) -> str:
+def _share(step: FloatArray, tensor: FloatArray) -> str:
     """Of a matrix, how large the step is beside it."""
     if tensor.ndim < 2 or not tensor.any():
         return ""

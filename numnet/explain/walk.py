@@ -12,11 +12,11 @@ from numnet.explain.formulas import Account, Formula, Passage, backward_accounts
 from numnet.explain.gradcheck import best_slope
 from numnet.explain.loss_stages import loss_back_stage, loss_stage
 from numnet.explain.loss_steps import take_steps
-from numnet.explain.numbers import Floats
 from numnet.explain.oracle import Oracle, Slope, cross_entropies
 from numnet.explain.scene import Scene
 from numnet.explain.trace import Entry, Nudge, Quantity, Stage, Trace, judged, quantity, stats
 from numnet.explain.update import Update, update_stages
+from numnet.kernels import FloatArray
 from numnet.nn.loss import cross_entropy
 from numnet.randomness import Draw
 
@@ -59,7 +59,7 @@ class Walk:
         logits = self.exact.forward(self.x, draw=self.draw)
         return float(cross_entropies(logits, self.scene.labels).mean())
 
-    def nudge(self, gradient: float, layer: int, x: Floats, index: tuple[int, ...]) -> Nudge:
+    def nudge(self, gradient: float, layer: int, x: FloatArray, index: tuple[int, ...]) -> Nudge:
         """A gradient of what layer `layer` is given, float64 (B, D); judged by what the loss does."""
         return self._judge(gradient, partial(self.oracle.slope_of_input, layer, x, index))
 
@@ -77,13 +77,12 @@ class Walk:
         logits, dlogits = self.passages[-1].y, self.passages[-1].dy
         state = take_steps(logits, self.scene.labels)
         behind = len(self.passages)
-        backward = [passage for passage in reversed(self.passages) if backward_accounts(passage)]
         stages = [
             _images(self.x, self.scene),
             *(self._forward(passage) for passage in self.passages),
             loss_stage(state),
             loss_back_stage(state, dlogits, lambda index: self.nudge(float(dlogits[index]), behind, logits, index)),
-            *(self._backward(passage) for passage in backward),
+            *(stage for stage in map(self._backward, reversed(self.passages)) if stage.quantities),
         ]
         update = Update(self.scene, self.exact)
         loss_after = self._loss_after(update)
@@ -137,7 +136,7 @@ def _title(way: str, passage: Passage) -> str:
     return f"{way}, layer {passage.layer.index}: {passage.layer!r}"
 
 
-def _by_size(values: Floats) -> Iterator[tuple[int, ...]]:
+def _by_size(values: FloatArray) -> Iterator[tuple[int, ...]]:
     """Places of an array, that of the largest number first, up to TRIES."""
     sizes = abs(values).reshape(-1)
     largest = np.argpartition(-sizes, min(TRIES, sizes.size - 1))[:TRIES]
@@ -145,7 +144,7 @@ def _by_size(values: Floats) -> Iterator[tuple[int, ...]]:
         yield tuple(int(i) for i in np.unravel_index(flat, values.shape))
 
 
-def _images(x: Floats, scene: Scene) -> Stage:
+def _images(x: FloatArray, scene: Scene) -> Stage:
     """What goes in."""
     index = next(_by_size(x))
     pixel = int(scene.images.reshape(len(x), -1)[index])

@@ -53,7 +53,6 @@ def test_the_diagnosis_knows_nothing_of_the_bugs() -> None:
     tree = ast.parse(Path(diagnosis.__file__).read_text())
     modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {m for m in modules if m and m.startswith("numnet")} == {
-        "numnet.explain.numbers",
         "numnet.kernels",
         "numnet.nn.layers",
     }
