@@ -80,8 +80,8 @@ def gradcheck() -> str:
 
 
 def weight() -> str:
-    """The story of a weight in the middle of the picture."""
-    return _explained("weight", "0", "407", "17")
+    """The story of the first layer's weight whose gradient is largest, as `explain step --layer 0` tells."""
+    return _explained("weight", "0", "460", "138")
 
 
 def layer() -> str:
