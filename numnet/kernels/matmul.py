@@ -42,9 +42,9 @@ ROWS = 96  # times DEPTH, 96 KB of the second cache: panels stream through the r
 COLUMNS = 512  # times DEPTH, 512 KB of panels for each thread, in the last cache
 
 SPARSE_BELOW = 0.5  # share of non-zeros; at about 0.55 lists and full tiles take equally long
-SAMPLE, RUNS = 4096, 64  # numbers looked at to tell that share, and in how many runs: a microsecond or two of work
+SAMPLE, RUNS = 1024, 32  # numbers looked at to tell that share, and in how many runs: half a microsecond of work
 GOLDEN = 0.6180339887  # of its multiples the fractions lie evenly, in step with no row: runs meet blank margins fairly
-SMALL = 2**18  # multiplications that one thread has done before a second one is awake, some 6 µs
+SMALL = 2**18  # multiplications that one thread has done, zeros too, before a second one is awake, some 6 µs
 FEW_ROWS = 3  # rows of a that leave a tile's registers half empty, and for which a copy of b, used once, does not pay
 
 PANELS = DEPTH * (COLUMNS + FLAT_WIDTH)  # numbers in a part's panels: COLUMNS rounded up to whole ones
@@ -75,9 +75,9 @@ def matmul_bt(a: FloatArray, b: FloatArray, out: FloatArray) -> None:
 
 def _product(a: FloatArray, b: FloatArray, start: FloatArray, out: FloatArray, shape: Shape) -> None:
     """Plan the product, and deal its parts out."""
-    a, b, out = a.ravel(), b.ravel(), out.ravel()  # views
-    flat = shape[0] <= FEW_ROWS or _share_of_nonzeros(a) < SPARSE_BELOW
-    plan = _plan(shape, flat, threads())
+    few, large = shape[0] <= FEW_ROWS, shape[0] * shape[1] * shape[2] > SMALL
+    flat = few or (large and _share_of_nonzeros(a) < SPARSE_BELOW)
+    plan = _plan(shape, flat, threads() if large else 1)
     with exclusive:  # the scratch is one for all
         deal(_multiply, len(plan), a, b, start, out, plan, *_scratch(len(plan)))
 
@@ -89,8 +89,7 @@ def _plan(shape: Shape, flat: bool, threads: int) -> Plan:
     Whoever has fewer columns packs less of b; whoever has fewer rows reads less of a. What lies left of a border
     between parts is whole panels.
     """
-    rows, columns, depth, *_ = shape
-    threads = 1 if rows * columns * depth <= SMALL else threads
+    rows, columns, *_ = shape
     width = FLAT_WIDTH if flat else WIDTH
     panels = max(1, -(-columns // width))
     across = min(threads, panels) if columns > rows else 1
@@ -121,6 +120,7 @@ def _multiply(
     plan: Plan, scratch: FloatArray, lists: Lists,
 ) -> None:  # fmt: skip
     """A part of the product, cut down to blocks of `a` that stay in the second cache."""
+    a, b, out = a.ravel(), b.ravel(), out.ravel()  # views
     out_row, depth, a_row, a_step = plan[part, 1], plan[part, 2], plan[part, 3], plan[part, 4]
     b_row, turned, flat = plan[part, 5], plan[part, 6], plan[part, 7]
     top, bottom, left, right = plan[part, 8], plan[part, 9], plan[part, 10], plan[part, 11]
@@ -245,6 +245,7 @@ def _all_finite(numbers: FloatArray) -> bool:
 @serial
 def _share_of_nonzeros(numbers: FloatArray) -> float:
     """The share of numbers other than zero, as SAMPLE of them tell it, in RUNS runs; 1 where there are fewer."""
+    numbers = numbers.ravel()  # a view
     if len(numbers) < SAMPLE:
         return 1.0
     found = 0
