@@ -24,6 +24,7 @@ class Purpose(IntEnum):
     DROPOUT = 2
     CHECK = 3
     DISTORT = 4
+    VIEW = 5
 
 
 _kept = threading.local()
@@ -69,9 +70,9 @@ def _raw_words(
     return words
 
 
-def seeds_of_examples(seed: int, epoch: int, size: int) -> npt.NDArray[np.uint64]:
+def seeds_of_examples(seed: int, epoch: int, size: int, purpose: Purpose = Purpose.DISTORT) -> npt.NDArray[np.uint64]:
     """A random word for each example of an epoch: uint64 (size,), from which `uniforms` makes as many as are wanted."""
-    return _raw_words(size, seed, Purpose.DISTORT, (epoch,))
+    return _raw_words(size, seed, purpose, (epoch,))
 
 
 def uniforms(words: npt.NDArray[np.uint64], count: int) -> npt.NDArray[np.float32]:

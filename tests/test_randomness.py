@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 import pytest
 
-from numnet.randomness import Draw, Purpose, generator, permutation
+from numnet.randomness import Draw, Purpose, generator, permutation, seeds_of_examples
 
 WORD = 2**64
 
@@ -58,6 +58,11 @@ def test_a_mask_compares_sixteen_bits_of_the_words_of_its_seed_step_and_layer(se
     bits = [word >> shift & 0xFFFF for word in words(seed, 2, step, layer, blocks=3) for shift in (0, 16, 32, 48)]
     kept = [draw >= 0.25 * 65536 for draw in bits]
     assert Draw(seed, step).keep_mask(layer, (5, 9), 0.25).ravel().tolist() == kept[:45]
+
+
+@pytest.mark.parametrize(("purpose", "number"), [(Purpose.DISTORT, 4), (Purpose.VIEW, 5)])
+def test_distortions_of_training_and_of_views_come_from_words_of_their_own(purpose: Purpose, number: int) -> None:
+    assert seeds_of_examples(6, 70, 22, purpose).tolist() == words(6, number, 70, 0, blocks=6)[:22]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 1000])

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from numnet.errors import DataError, RecipeError
 from numnet.kernels import ByteArray, FloatArray, IntArray, Kernels
-from numnet.randomness import seeds_of_examples, uniforms
+from numnet.randomness import Purpose, seeds_of_examples, uniforms
 
 AFFINE_NUMBERS = 6  # random numbers of an image's affine map: angle, two scales, shear, two shifts
 ORDER = 3  # of the spline: a knot counts for four intervals
@@ -73,20 +73,21 @@ class Distortion:
 
 
 class Distorter:
-    """Distorts the images of a run.
+    """Distorts the images of a split.
 
     shape : (H, W) of an image    examples : how many the split has
+    purpose : DISTORT for those of training, VIEW for those of an evaluation, which are others
     """
 
     def __init__(
         self, distortion: Distortion, shape: tuple[int, ...], examples: int, *, seed: int, kernels: Kernels,
-        dtype: npt.DTypeLike = np.float32,
+        dtype: npt.DTypeLike = np.float32, purpose: Purpose = Purpose.DISTORT,
     ) -> None:  # fmt: skip
         distortion.check()
         if len(shape) != 2:
             raise DataError(f"images of shape {shape}: distortions are of height and width, without colours")
         self.distortion, self.shape, self.examples = distortion, shape, examples
-        self.seed, self.kernels, self.dtype = seed, kernels, np.dtype(dtype)
+        self.seed, self.purpose, self.kernels, self.dtype = seed, purpose, kernels, np.dtype(dtype)
         rows, columns = (spline(side, distortion.knots) for side in shape)
         # evenly drawn numbers have a mean square of 1/3, and of a field's each knot's share counts squared
         mean_square = (rows**2).sum(axis=1).mean() * (columns**2).sum(axis=1).mean() / 3
@@ -105,8 +106,9 @@ class Distorter:
     def _seeds(self, epochs: IntArray, rows: IntArray) -> npt.NDArray[np.uint64]:
         """A word for each image; those of an epoch's images are drawn at once, and kept while the epoch lasts."""
         wanted = {int(epoch) for epoch in epochs}
+        kept = self._words
         self._words = {
-            epoch: self._words[epoch] if epoch in self._words else seeds_of_examples(self.seed, epoch, self.examples)
+            epoch: kept[epoch] if epoch in kept else seeds_of_examples(self.seed, epoch, self.examples, self.purpose)
             for epoch in wanted
         }
         found = np.empty(len(rows), np.uint64)
