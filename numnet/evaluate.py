@@ -1,6 +1,7 @@
-"""Judge a network: `python -m numnet.evaluate MODEL.npz`.
+"""Judge networks: `python -m numnet.evaluate MODEL.npz…`.
 
-Several model files answer together, their probabilities averaged. Computing is NumPy's by default: it starts at once.
+Several model files answer together, their probabilities averaged, and so do several views of each image. Computing is
+NumPy's by default, which starts at once; with --views there is more to compute, and it is compiled code's.
 """
 
 import json
@@ -8,19 +9,23 @@ import math
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numnet.console import Parser, command
 from numnet.errors import RecipeError
+from numnet.training.views import STRENGTH, Views
 
 if TYPE_CHECKING:
     from numnet.data.datasets import Dataset, Split
+    from numnet.training.committee import Committee
     from numnet.training.metrics import Report
 
 FORMAT = 1  # of the line that --json prints
 SPLITS = ("train", "validation", "test")
 COLUMNS, SIDE = 5, 112  # of the sheet of mistakes: five in a row, each pixel of 28 four pixels wide
+MOST_DRAWN = 10_000  # mistakes on that sheet
 
 
 def main(argv: Sequence[str] | None) -> int:
@@ -30,51 +35,117 @@ def main(argv: Sequence[str] | None) -> int:
 
     from numnet.data.datasets import load_dataset
     from numnet.training.checkpoint import load_model
-    from numnet.training.metrics import report
+    from numnet.training.committee import average_views, judge
 
     networks = [load_model(model, kernels=args.kernels) for model in args.models]
     dataset = load_dataset(args.data)
     split: Split = getattr(dataset, args.split)
-    with np.errstate(over="ignore", invalid="ignore"):  # `report` says what is wrong; NumPy only which line
-        found = report(networks, split)
+    with np.errstate(over="ignore", invalid="ignore"):  # `judge` says what is wrong; NumPy only which line
+        plain = judge(networks, split)
+        found = average_views(networks, split, plain, args.views) if args.views else plain
     if args.worst:
-        _draw_worst(found, split, *args.worst)
-    print(json.dumps(_as_json(args, dataset, found)) if args.json else _as_text(args, dataset, found))
+        _draw_worst(found.together, split, *args.worst)
+    show = _as_json if args.json else _as_text
+    print(show(args, dataset, plain, found))
     return 0
 
 
 def parse(argv: Sequence[str] | None) -> Namespace:
-    """The flags."""
+    """The flags; `views` and `worst` as what they ask for, or None."""
     parser = Parser("numnet evaluate", "Judge a trained network, or several that answer together.")
     add = parser.add_argument
     add("models", nargs="+", type=Path, metavar="MODEL.npz", help="model files that numnet.train --save wrote")
     add("--data", metavar="DIR", help="a folder of four MNIST-style IDX files (default: the bundled MNIST)")
     add("--split", choices=SPLITS, default="test", help="which part of the data (default: test)")
+    add("--views", type=int, metavar="N", help="average the answers to N views: the image, and N-1 times distorted")
+    add(
+        "--view-strength",
+        type=float,
+        metavar="F",
+        help=f"how far views are distorted; 1 is as numnet.explain distortions shows (default: {STRENGTH})",
+    )
+    add("--seed", type=int, metavar="N", help="which distortions views have (default: 0)")
     add("--worst", nargs=2, metavar=("N", "FILE.png"), help="draw the N mistakes it was surest of into a picture")
-    add("--kernels", default="textbook", metavar="SET", help="textbook (NumPy, default) or numba (compiled)")
+    add("--kernels", metavar="SET", help="textbook (NumPy, default) or numba (compiled, default with --views)")
     add("--json", action="store_true", help="print one line of JSON and nothing else")
     args = parser.parse_args(argv)
-    if args.worst:
-        count, file = args.worst
-        if not (count.isdecimal() and 1 <= int(count) <= 10_000) or not file.lower().endswith(".png"):
-            raise RecipeError(f"--worst {count} {file}: expected how many, 1 to 10,000, and the name of a .png file")
+    args.views, args.worst = _views(args), _worst(args)
+    # 10,000 images in 32 views are several times as fast compiled, in one view they are done before it has started
+    args.kernels = args.kernels or ("numba" if args.views else "textbook")
     return args
 
 
-def _as_text(args: Namespace, dataset: "Dataset", found: "Report") -> str:
-    low, high = found.interval
-    wrong = int((found.answers != found.labels).sum())
+def _views(args: Namespace) -> Views | None:
+    given = {"strength": args.view_strength, "seed": args.seed}
+    numbers = {name: value for name, value in given.items() if value is not None}
+    if args.views is not None:
+        return Views(args.views, **numbers)
+    if numbers:
+        flag = "--seed" if args.view_strength is None else "--view-strength"
+        raise RecipeError(f"{flag} says how views are distorted, and there are none: give --views N, too")
+    return None
+
+
+def _worst(args: Namespace) -> tuple[int, Path] | None:
+    if not args.worst:
+        return None
+    count, file = args.worst
+    if not (count.isdecimal() and 1 <= int(count) <= MOST_DRAWN) or not file.lower().endswith(".png"):
+        raise RecipeError(
+            f"--worst {count} {file}: expected how many, 1 to {MOST_DRAWN:,}, and the name of a .png file"
+        )
+    return int(count), Path(file)
+
+
+def _as_text(args: Namespace, dataset: "Dataset", plain: "Committee", found: "Committee") -> str:
+    report, views = found.together, args.views
     lines = [
-        f"{' + '.join(map(str, args.models))} on {dataset.name}, {args.split}: {len(found.labels):,} images",
+        f"{' + '.join(map(str, args.models))} on {dataset.name}, {args.split}: {len(report.labels):,} images",
         "",
-        f"accuracy  {found.accuracy:.4f}, 95 % interval {low:.4f} to {high:.4f}; {wrong:,} wrong",
-        f"loss      {found.loss:.4f}",
+        f"accuracy  {_accuracy(report)}",
+        *(_beside_plain(plain.together, report) if views else ()),
+        f"loss      {report.loss:.4f}",
+        *(_what_is_averaged(views) if views else ()),
         "",
+        *_each_alone(args.models, {"accuracy": found} | ({"plain": plain} if views else {})),
         "class  images  precision  recall",
     ]
-    for c, images in enumerate(found.confusion.sum(axis=1)):
-        lines.append(f"{c:5}  {images:6,}  {_share(found.precision[c])}     {_share(found.recall[c])}")
-    return "\n".join([*lines, "", *_confusion_table(found)])
+    for c, images in enumerate(report.confusion.sum(axis=1)):
+        lines.append(f"{c:5}  {images:6,}  {_share(report.precision[c])}     {_share(report.recall[c])}")
+    return "\n".join([*lines, "", *_confusion_table(report)])
+
+
+def _accuracy(report: "Report") -> str:
+    low, high = report.interval
+    return f"{report.accuracy:.4f}, 95 % interval {low:.4f} to {high:.4f}; {report.wrong:,} wrong"
+
+
+def _beside_plain(plain: "Report", averaged: "Report") -> list[str]:
+    mended, spoilt = averaged.changes_from(plain)
+    return [
+        f"plain     {_accuracy(plain)}",
+        f"changed   {mended:,} from wrong to right, {spoilt:,} from right to wrong",
+    ]
+
+
+def _what_is_averaged(views: Views) -> list[str]:
+    return [
+        "",
+        "All figures but the plain ones are of the mean over views of each image: 1 as it is,",
+        f"{views.count - 1:,} distorted (strength {views.strength:g}, seed {views.seed}).",
+    ]
+
+
+def _each_alone(models: Sequence[Path], columns: "dict[str, Committee]") -> list[str]:
+    """A table of what each network of a committee reaches by itself, and how they differ; nothing for one network."""
+    spreads = [spread for committee in columns.values() if (spread := committee.spread)]
+    if not spreads:
+        return []
+    alone = [[member.accuracy for member in committee.members] for committee in columns.values()]
+    rows = [*zip(map(str, models), *alone, strict=True), *zip(spreads[0]._fields, *spreads, strict=True)]
+    width = max(len("each alone"), *(len(name) for name, *_ in rows))
+    head = f"{'each alone':{width}}" + "".join(f"{column:>10}" for column in columns)
+    return [head, *(f"{name:{width}}" + "".join(f"{share:10.4f}" for share in shares) for name, *shares in rows), ""]
 
 
 def _share(share: float) -> str:
@@ -90,20 +161,46 @@ def _confusion_table(found: "Report") -> list[str]:
     return ["rows: what it is; columns: what was answered", head, *(f"{c:5} |{row}" for c, row in enumerate(rows))]
 
 
-def _as_json(args: Namespace, dataset: "Dataset", found: "Report") -> dict[str, Any]:
-    """What --json prints; null for a share of nothing."""
+def _as_json(args: Namespace, dataset: "Dataset", plain: "Committee", found: "Committee") -> str:
+    """What --json prints; null for a share of nothing, for one network's spread, and where there are no views."""
+    report = found.together
+    return json.dumps(
+        {
+            "format": FORMAT,
+            "models": [str(model) for model in args.models],
+            "data": dataset.name,
+            "split": args.split,
+            "kernels": args.kernels,
+            "images": len(report.labels),
+            **_figures(report),
+            "precision": _or_null(report.precision.tolist()),
+            "recall": _or_null(report.recall.tolist()),
+            "confusion": report.confusion.tolist(),
+            **_alone(found),
+            "views": _views_as_json(args.views, plain, found) if args.views else None,
+        }
+    )
+
+
+def _figures(report: "Report") -> dict[str, Any]:
+    return {name: getattr(report, name) for name in ("accuracy", "interval", "wrong", "loss")}
+
+
+def _alone(committee: "Committee") -> dict[str, Any]:
+    """Each member's own figures, in the order of the models, and how their accuracies differ."""
+    spread = committee.spread
     return {
-        "format": FORMAT,
-        "models": [str(model) for model in args.models],
-        "data": dataset.name,
-        "split": args.split,
-        "images": len(found.labels),
-        "accuracy": found.accuracy,
-        "interval": found.interval,
-        "loss": found.loss,
-        "precision": _or_null(found.precision.tolist()),
-        "recall": _or_null(found.recall.tolist()),
-        "confusion": found.confusion.tolist(),
+        "members": [_figures(member) for member in committee.members],
+        "spread": spread._asdict() if spread else None,
+    }
+
+
+def _views_as_json(views: Views, plain: "Committee", averaged: "Committee") -> dict[str, Any]:
+    """How the answers came about that all else is of, and what they were before."""
+    return {
+        **asdict(views),
+        "plain": _figures(plain.together) | _alone(plain),
+        **averaged.together.changes_from(plain.together)._asdict(),
     }
 
 
@@ -111,12 +208,12 @@ def _or_null(shares: list[float]) -> list[float | None]:
     return [None if math.isnan(share) else share for share in shares]
 
 
-def _draw_worst(found: "Report", split: "Split", count: str, file: str) -> None:
+def _draw_worst(found: "Report", split: "Split", count: int, file: Path) -> None:
     """A sheet of the mistakes, those it was surest of first."""
     from numnet.data.sheet import Cell, draw_sheet
     from numnet.training.safe_file import replace_file
 
-    rows = found.worst(int(count))
+    rows = found.worst(count)
     if not len(rows):
         print("numnet: there is no mistake to draw", file=sys.stderr)
         return
@@ -130,7 +227,7 @@ def _draw_worst(found: "Report", split: "Split", count: str, file: str) -> None:
         )
         for row in rows
     ]
-    replace_file(Path(file), draw_sheet(cells, columns=COLUMNS, side=SIDE), keep_previous=False)
+    replace_file(file, draw_sheet(cells, columns=COLUMNS, side=SIDE), keep_previous=False)
 
 
 if __name__ == "__main__":

@@ -384,7 +384,13 @@ def test_a_full_disk_behind_the_output_is_one_line(numnet_command: Command, tiny
 
 @pytest.mark.parametrize(
     "line",
-    [("numnet.train", "--help"), ("numnet.explain", "--help"), ("numnet", "train", "--help"), ("numnet", "--help")],
+    [
+        ("numnet.train", "--help"),
+        ("numnet.evaluate", "--help"),
+        ("numnet.explain", "--help"),
+        ("numnet", "train", "--help"),
+        ("numnet", "--help"),
+    ],
 )
 def test_help_loads_nothing_heavy(numnet_command: Command, line: tuple[str, ...]) -> None:
     run = numnet_command("-X", "importtime", "-m", *line)

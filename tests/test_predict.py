@@ -14,8 +14,8 @@ from PIL import Image
 from numnet.data.datasets import Dataset
 from numnet.nn.network import Network
 from numnet.training.checkpoint import load_model
+from numnet.training.committee import judge
 from numnet.training.loop import fit
-from numnet.training.metrics import report
 from numnet.training.saving import save_model
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -34,7 +34,7 @@ def model(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(mnist: Dataset, model: Path, tmp_path: Path) -> Path:
     """The first test images of classes 0 to 4 that the network reads rightly, as drawings: black on white, enlarged."""
-    answers = report([load_model(model, kernels="textbook")], mnist.test).answers
+    answers = judge([load_model(model, kernels="textbook")], mnist.test).together.answers
     for digit in range(5):
         row = int(np.flatnonzero((mnist.test.labels == digit) & (answers == digit))[0])
         drawing = Image.fromarray(255 - mnist.test.images[row]).resize((280, 280), Image.Resampling.BICUBIC)

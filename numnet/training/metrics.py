@@ -1,7 +1,6 @@
 """How good a network is: accuracy and loss, dropout off; and a closer look, class by class."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ import numpy.typing as npt
 
 from numnet.data.datasets import Split
 from numnet.errors import DataError, NonFiniteError
-from numnet.kernels import FloatArray, IntArray
+from numnet.kernels import BoolArray, FloatArray, IntArray
 from numnet.nn.loss import cross_entropy
 from numnet.nn.network import PREDICT_ROWS, Network
 
@@ -67,11 +66,18 @@ def _score(network: Network, images: FloatArray, labels: IntArray) -> tuple[int,
     return int((logits.argmax(axis=1) == labels).sum()), loss
 
 
+class Changes(NamedTuple):
+    """How many answers were mended, and how many spoilt."""
+
+    wrong_to_right: int
+    right_to_wrong: int
+
+
 @dataclass(frozen=True)
 class Report:
-    """What one network, or several that vote, make of a split.
+    """What one network, or several together, make of a split.
 
-    probabilities : float (N, C)    labels : uint8 (N,)
+    probabilities : float (N, C), 0..1    labels : uint8 (N,)
     """
 
     probabilities: FloatArray
@@ -83,14 +89,24 @@ class Report:
         return np.asarray(self.probabilities.argmax(axis=1))
 
     @property
+    def right(self) -> BoolArray:
+        """Whether each answer is the label, bool (N,)."""
+        return np.asarray(self.answers == self.labels)
+
+    @property
+    def wrong(self) -> int:
+        """How many answers are not the label."""
+        return int((~self.right).sum())
+
+    @property
     def accuracy(self) -> float:
         """The share of answers that are right, 0..1."""
-        return float((self.answers == self.labels).mean())
+        return float(self.right.mean())
 
     @property
     def interval(self) -> tuple[float, float]:
         """Between what accuracies the truth lies with 95 % confidence, these images being a sample."""
-        return wilson_interval(int((self.answers == self.labels).sum()), len(self.labels))
+        return wilson_interval(len(self.labels) - self.wrong, len(self.labels))
 
     @property
     def loss(self) -> float:
@@ -115,9 +131,13 @@ class Report:
         """Of the images of class i, the share that was found: float64 (C,), NaN where there is no such image."""
         return _shares(self.confusion.diagonal(), self.confusion.sum(axis=1))
 
+    def changes_from(self, before: "Report") -> Changes:
+        """How the answers changed from those of another report on the same split."""
+        return Changes(int((~before.right & self.right).sum()), int((before.right & ~self.right).sum()))
+
     def worst(self, count: int) -> npt.NDArray[np.int64]:
         """The mistakes, those that the network was surest of first, at most `count`: int64, rows of the split."""
-        wrong = np.flatnonzero(self.answers != self.labels)
+        wrong = np.flatnonzero(~self.right)
         surest = np.argsort(-self.probabilities[wrong].max(axis=1), kind="stable")
         return wrong[surest[:count]]
 
@@ -136,18 +156,3 @@ def wilson_interval(right: int, total: int) -> tuple[float, float]:
     centre = (share + spread / 2) / (1 + spread)
     half = z * math.sqrt(share * (1 - share) / total + spread / (4 * total)) / (1 + spread)
     return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def report(networks: Sequence[Network], split: Split) -> Report:
-    """What networks make of a split, their probabilities averaged.
-
-    Raises DataError where the split doesn't fit a network, NonFiniteError where an answer is NaN.
-    """
-    for network in networks:
-        check_fits(network, split)
-    if len({network.classes for network in networks}) != 1:
-        raise DataError(f"networks of {', '.join(str(network.classes) for network in networks)} classes can't vote")
-    probabilities = np.mean([network.predict(split.images) for network in networks], axis=0)
-    if not np.isfinite(probabilities).all():
-        raise NonFiniteError("some probability is NaN: some parameter of the network is no longer of any use")
-    return Report(probabilities, split.labels)
