@@ -8,14 +8,13 @@ import json
 import os
 import sys
 import time
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numnet.console import Parser, command, interrupted_at_once, seconds_since_start
-from numnet.errors import RecipeError
+from numnet.training.flags import add_flags, resolve
 from numnet.training.recipes import RECIPES, Recipe, find_recipe
 
 if TYPE_CHECKING:
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
     from numnet.training.saving import Save
 
 FORMAT = 1  # of the line that --json prints; raised when a field changes its meaning
-
-# A flag by the name of a recipe's number replaces that number.
-RECIPE_FLAGS = ("steps", "epochs", "batch_size", "learning_rate", "hidden", "activation", "dropout", "optimizer")
 
 
 def main(argv: Sequence[str] | None) -> int:
@@ -49,9 +45,10 @@ def _train(args: Namespace, origin: "Origin | None", recipe: Recipe, threads: in
     started = time.perf_counter()
     from numnet.data.datasets import load_dataset
 
-    dataset = load_dataset(args.data)
+    dataset = recipe.trained_on(load_dataset(args.data))
     data_seconds = time.perf_counter() - started
-    sizes = ", ".join(f"{len(getattr(dataset, name)):,} {name}" for name in ("train", "validation", "test"))
+    splits = ("train", "validation", "test") if recipe.images == "train" else ("train", "test")
+    sizes = ", ".join(f"{len(getattr(dataset, name)):,} {name}" for name in splits)
     say(f"{recipe.describe(dataset.inputs, dataset.classes)}, seed {args.seed}")
     say(f"{dataset.name}: {sizes}; kernels {args.kernels}, {threads} thread{'s' * (threads > 1)}")
 
@@ -95,88 +92,11 @@ def _reserved(args: Namespace) -> AbstractContextManager[None]:
 
 
 def parse(argv: Sequence[str] | None) -> Namespace:
-    """The flags, each of the right kind; what they mean together is `resolve`'s to judge."""
+    """The flags, each of the right kind."""
     listing = "\n".join(f"  {recipe.name:<10} {recipe.about}" for recipe in RECIPES.values())
     parser = Parser("numnet train", f"Train a network on images of digits.\n\nrecipes:\n{listing}")
-    add = parser.add_argument
-    add("--recipe", metavar="NAME", help="which numbers to train with (default: tutorial)")
-    add("--data", metavar="DIR", help="a folder of four MNIST-style IDX files (default: the bundled MNIST)")
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=int, metavar="N", help="how many batches to train on")
-    length.add_argument("--epochs", type=float, metavar="N", help="how many times to go through the training images")
-    add("--batch-size", type=int, metavar="B", help="images a step")
-    add("--learning-rate", type=float, metavar="RATE", help="at its highest, where the recipe has a schedule")
-    add("--hidden", type=_integers, metavar="W[,W…]", help="widths of the hidden layers, such as 512,256,128")
-    add("--activation", metavar="NAME", help="linear (none), relu, tanh or sigmoid")
-    add(
-        "--dropout",
-        type=_rates,
-        metavar="R[,R…]",
-        help="drop rates, one a hidden layer; one alone: where there are any",
-    )
-    add("--optimizer", metavar="NAME", help="adam or sgd (momentum 0.9)")
-    add("--seed", type=int, metavar="N", help="which initial weights, shuffles and masks (default: 0)")
-    add("--threads", type=int, metavar="N", help="threads to compute on (default: all cores)")
-    add("--kernels", metavar="SET", help="numba (compiled, default) or textbook (NumPy)")
-    add("--log-every", type=int, default=100, metavar="N", help="steps between two lines (default: 100; 0: none)")
-    add("--save", type=Path, metavar="FILE.npz", help="keep the network in a model file, at the end and on Ctrl-C")
-    add("--save-every", metavar="N", help="and every N steps, or Ne epochs, or Nm minutes")
-    add("--stop-at", type=int, metavar="N", help="end after N of the run's steps; --resume goes on")
-    add("--resume", type=Path, metavar="FILE.npz", help="go on with a run from its model file, to the run's own length")
-    add("--dry-run", action="store_true", help="take one step, to see that everything works")
-    add("--require-accuracy", type=float, metavar="A", help="exit 1 if the test accuracy is below A, such as 0.9")
-    add("--json", action="store_true", help="print one line of JSON and nothing else")
-    add("--quiet", action="store_true", help="print the test accuracy and nothing else")
+    add_flags(parser)
     return parser.parse_args(argv)
-
-
-def resolve(args: Namespace, origin: "Origin | None" = None) -> Recipe:
-    """The recipe that the flags come to, and in `args` what they leave open.
-
-    Raises RecipeError for what no run can have.
-    origin : the run to go on with, whose settings are not for the flags to change
-    """
-    changes = {name: value for name in RECIPE_FLAGS if (value := getattr(args, name)) is not None}
-    if args.dry_run:
-        changes = {**changes, "steps": 1, "epochs": None}
-    if origin:
-        recipe, seed, kernels = _resolve_resumed(args, origin, changes)
-    else:
-        recipe, seed, kernels = find_recipe(args.recipe or "tutorial").changed(**changes), 0, "numba"
-    args.seed = seed if args.seed is None else args.seed
-    args.kernels = args.kernels or kernels
-    if not 0 <= args.seed < 2**64:
-        raise RecipeError(f"seed {args.seed}: expected 0 to 2**64 - 1")
-    if args.log_every < 0:
-        raise RecipeError(f"--log-every {args.log_every}: expected 0 (never) or more")
-    if args.threads is not None and args.threads < 1:
-        raise RecipeError(f"{args.threads} threads: expected at least 1")
-    if args.require_accuracy is not None and not 0 <= args.require_accuracy <= 1:
-        raise RecipeError(f"--require-accuracy {args.require_accuracy}: expected 0 to 1, such as 0.9")
-    _check_saving(args)
-    return recipe
-
-
-def _resolve_resumed(args: Namespace, origin: "Origin", changes: dict[str, Any]) -> tuple[Recipe, int, str]:
-    """Recipe, seed and kernels of the run to go on with."""
-    from numnet.training.resuming import refuse_changes
-
-    refuse_changes(origin, args.recipe, changes, seed=args.seed, kernels=args.kernels)
-    return origin.recipe, origin.checkpoint.header.seed, origin.checkpoint.header.kernels
-
-
-def _check_saving(args: Namespace) -> None:
-    """Raises RecipeError for flags about saving that have nothing to save, or make no sense."""
-    if args.stop_at is not None and args.stop_at < 1:
-        raise RecipeError(f"--stop-at {args.stop_at}: expected at least 1")
-    if args.save_every is not None and args.save is None and not args.dry_run:
-        raise RecipeError("--save-every says how often: say where with --save FILE.npz")
-    if args.dry_run and args.resume:
-        raise RecipeError("--dry-run takes a run's first step, so there is nothing to resume: leave one of the two out")
-    if args.save_every is not None:
-        from numnet.training.saving import Interval
-
-        args.save_every = Interval.parse(args.save_every)
 
 
 def _find_origin(args: Namespace) -> "Origin | None":
@@ -191,21 +111,6 @@ def _find_origin(args: Namespace) -> "Origin | None":
         where = f"{origin.file}: {origin.recipe.name}, step {header.step} of {header.horizon}"
         print(f"numnet: {origin.named} is hurt or gone; going on from the one before, {where}", file=sys.stderr)
     return origin
-
-
-def _integers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r}: expected whole numbers with commas between, such as 512,256,128") from None
-
-
-def _rates(text: str) -> float | tuple[float, ...]:
-    try:
-        rates = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r}: expected rates with commas between, such as 0,0,0.5") from None
-    return rates[0] if len(rates) == 1 else rates
 
 
 def _printer(args: Namespace) -> Callable[[str], None]:
@@ -253,7 +158,7 @@ def _refuse_unknown(recipe: Recipe, kernels: str) -> None:
     if kernels not in KERNEL_SETS:
         load_kernels(kernels)
     multilayer_perceptron((1, *recipe.hidden, 2), recipe.activation, recipe.dropout)
-    check_settings(recipe.optimizer, recipe.learning_rate, recipe.schedule)
+    check_settings(recipe.optimizer, recipe.learning_rate, recipe.schedule, vars(recipe))
     count_steps(recipe.steps, recipe.epochs, recipe.batch_size, images=1)
 
 
@@ -283,7 +188,7 @@ def _network(
     refuse_other_data(origin, dataset)
     header = origin.checkpoint.header
     say(f"Resuming after step {header.step} of {header.horizon}, from {origin.file}")
-    return origin.checkpoint.network(args.kernels)
+    return origin.checkpoint.network(args.kernels, to_train=True)
 
 
 def _saver(recipe: Recipe, dataset: "Dataset", args: Namespace, origin: "Origin | None") -> "Save | None":
@@ -312,10 +217,9 @@ def _fit(
     callbacks: list[Callback] = [BatchLog(args.log_every, say)] if args.log_every else []
     callbacks += [ProgressBar()] if _bar_wanted(args) else []
     callbacks += [StopAt(args.stop_at)] if args.stop_at else []
-    so_far: dict[str, Any] = (
-        {"taken": origin.checkpoint.header.step, "vectors": origin.checkpoint.vectors} if origin else {}
-    )
-    return fit(network, dataset.train, **recipe.training(), **so_far, seed=args.seed, callbacks=[*callbacks, *keepers])
+    settings = {**recipe.training(), **(origin.checkpoint.so_far() if origin else {}), "seed": args.seed}
+    validation = dataset.validation if recipe.patience else None
+    return fit(network, dataset.train, **settings, validation=validation, callbacks=[*callbacks, *keepers])
 
 
 def _say_interrupted(save: "Save", number: int) -> int:

@@ -93,9 +93,9 @@ class Dataset:
         return digest.hexdigest()
 
     def with_all_training_images(self) -> "Dataset":
-        """The same data set with the validation split trained on as well, at the end of the training images."""
-        images = np.concatenate((self.train.images, self.validation.images))
-        labels = np.concatenate((self.train.labels, self.validation.labels))
+        """The same data set with the validation split trained on as well: all rows in the files' own order."""
+        images = np.concatenate((self.validation.images, self.train.images))
+        labels = np.concatenate((self.validation.labels, self.train.labels))
         return replace(self, train=Split(images, labels))
 
 

@@ -81,9 +81,9 @@ def _spoiled_layer(mutant: Mutant, layer: Layer) -> Any:
 
 def _spoiled_loss(mutant: Mutant, kernels: Kernels) -> Any:
     def softmax_cross_entropy(
-        logits: FloatArray, labels: Any, scale: float, losses: FloatArray, dlogits: FloatArray
+        logits: FloatArray, labels: Any, scale: float, smoothing: float, losses: FloatArray, dlogits: FloatArray
     ) -> None:
-        kernels.softmax_cross_entropy(logits, labels, scale, losses, dlogits)
+        kernels.softmax_cross_entropy(logits, labels, scale, smoothing, losses, dlogits)
         dlogits[:] = mutant.spoil(logits, labels, dlogits.copy())
 
     return SimpleNamespace(**{**vars(kernels), "softmax_cross_entropy": softmax_cross_entropy})

@@ -4,7 +4,7 @@ from numnet.kernels.activations import relu, relu_backward, sigmoid, sigmoid_bac
 from numnet.kernels.distortion import distort
 from numnet.kernels.elementwise import pixels_to_floats, scale_by_mask, softmax_cross_entropy, sum_rows
 from numnet.kernels.matmul import matmul, matmul_at, matmul_bt
-from numnet.kernels.optimizer import adam, sgd
+from numnet.kernels.optimizer import adam, approach, sgd, shrink, sum_squares
 
 __all__ = [
     "matmul",
@@ -21,6 +21,9 @@ __all__ = [
     "softmax_cross_entropy",
     "sgd",
     "adam",
+    "shrink",
+    "approach",
+    "sum_squares",
     "pixels_to_floats",
     "distort",
 ]

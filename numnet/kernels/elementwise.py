@@ -34,20 +34,24 @@ def _scale_by_mask(x: FloatArray, mask: BoolArray, scale: Scalar, out: FloatArra
 
 
 def softmax_cross_entropy(
-    logits: FloatArray, labels: IntArray, scale: float, losses: FloatArray, dlogits: FloatArray
+    logits: FloatArray, labels: IntArray, scale: float, smoothing: float, losses: FloatArray, dlogits: FloatArray
 ) -> None:
     parts = 1 if logits.size <= FEW_LOGITS else threads()
     labels = np.ascontiguousarray(labels, np.int64)  # `deal` wants the same types at each call
-    deal(_softmax_cross_entropy, parts, parts, logits, labels, logits.dtype.type(scale), losses, dlogits)
+    of_type = logits.dtype.type
+    deal(_softmax_cross_entropy, parts, parts, logits, labels, of_type(scale), of_type(smoothing), losses, dlogits)
 
 
 @serial
 def _softmax_cross_entropy(
-    part: int, parts: int, logits: FloatArray, labels: IntArray, scale: Scalar, losses: FloatArray, dlogits: FloatArray
-) -> None:
+    part: int, parts: int, logits: FloatArray, labels: IntArray, scale: Scalar, smoothing: Scalar, losses: FloatArray,
+    dlogits: FloatArray,
+) -> None:  # fmt: skip
     mine = stretch(part, parts, len(labels))
     for b in range(mine.start, mine.stop):
         losses[b] = _softmax_cross_entropy_of_one(logits[b], labels[b], scale, dlogits[b])
+        if smoothing > 0:
+            losses[b] += _smooth(logits[b], labels[b], scale, smoothing, dlogits[b])
 
 
 @inlined
@@ -63,6 +67,17 @@ def _softmax_cross_entropy_of_one(logits: FloatArray, label: int, scale: Scalar,
         dlogits[c] = (dlogits[c] / total - (c == label)) * scale
     loss: Scalar = math.log(total) - (logits[label] - largest)
     return loss
+
+
+@inlined
+def _smooth(logits: FloatArray, label: int, scale: Scalar, smoothing: Scalar, dlogits: FloatArray) -> Scalar:
+    """What smoothing adds to the loss of one example, and to its dlogits."""
+    more, share = 0 * scale, smoothing / len(logits)
+    for c in range(len(logits)):
+        more += share * (logits[label] - logits[c])
+        dlogits[c] -= share * scale
+    dlogits[label] += smoothing * scale
+    return more
 
 
 def pixels_to_floats(pixels: ByteArray, out: FloatArray) -> None:

@@ -1,4 +1,4 @@
-"""The optimizers' updates, compiled: one pass over the flat vectors, at the speed of memory.
+"""The optimizers' updates and their aids', compiled: one pass over the flat vectors, at the speed of memory.
 
 What each one computes is said in textbook.py. The scalars are made the vectors' own type before the loop: one
 float64 among them would turn the whole loop to float64, at half the speed.
@@ -47,3 +47,41 @@ def _adam(
         m[i] = keep_m * m[i] + add_m * dw[i]
         v[i] = keep_v * v[i] + add_v * (dw[i] * dw[i])
         w[i] -= step_size * m[i] / (math.sqrt(v[i]) + epsilon)
+
+
+def shrink(w: FloatArray, factor: float) -> None:
+    deal_stretches(_shrink, w, np.array((factor,)))
+
+
+@serial
+def _shrink(part: int, parts: int, w: FloatArray, factor: FloatArray) -> None:
+    w = w[stretch(part, parts, len(w))]
+    for i in range(len(w)):
+        w[i] = w[i] * factor[0]
+
+
+def approach(average: FloatArray, w: FloatArray, share: float) -> None:
+    deal_stretches(_approach, average, w, np.array((share,), w.dtype))
+
+
+@serial
+def _approach(part: int, parts: int, average: FloatArray, w: FloatArray, share: FloatArray) -> None:
+    mine = stretch(part, parts, len(w))
+    average, w = average[mine], w[mine]
+    for i in range(len(w)):
+        average[i] += share[0] * (w[i] - average[i])
+
+
+def sum_squares(x: FloatArray, out: FloatArray) -> None:
+    deal_stretches(_sum_squares, x, out)
+
+
+@serial
+def _sum_squares(part: int, parts: int, x: FloatArray, out: FloatArray) -> None:
+    mine = stretch(part, parts, len(out))  # the sums are dealt out, and none is split
+    side_by_side, out = len(out), out[mine]
+    out[:] = 0
+    for start in range(mine.start, len(x), side_by_side):
+        row = x[start : start + len(out)]
+        for k in range(len(row)):
+            out[k] += np.float64(row[k]) * np.float64(row[k])

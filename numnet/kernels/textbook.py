@@ -128,7 +128,7 @@ def scale_by_mask(x: FloatArray, mask: BoolArray, scale: float, out: FloatArray)
 
 
 def softmax_cross_entropy(
-    logits: FloatArray, labels: IntArray, scale: float, losses: FloatArray, dlogits: FloatArray
+    logits: FloatArray, labels: IntArray, scale: float, smoothing: float, losses: FloatArray, dlogits: FloatArray
 ) -> None:
     """Each example's cross-entropy, and the gradient of `scale` times their sum.
 
@@ -140,8 +140,13 @@ def softmax_cross_entropy(
     less what was right. Taking the largest logit from all of them first changes nothing and keeps exp from
     overflowing; never forming log(p) keeps a tiny p from becoming log(0).
 
+    With smoothing s what is right is not onehot, 1 for c and 0 for all others, but target = (1 - s) * onehot + s / C,
+    so that no logit need grow without end. The loss is -sum_j target[j] * log p[j] = log(sum_j exp(z[j])) -
+    sum_j target[j] * z[j], that is s * (z[c] - mean z) more than without, and its derivative p - target is
+    s * (onehot - 1 / C) more. Source: Szegedy et al. 2016, "Rethinking the Inception architecture", section 7.
+
     logits, dlogits : float (B, C)    labels : int (B,), 0 .. C-1    losses : float (B,)
-    scale : each example's share in the mean, 1/B
+    scale : each example's share in the mean, 1/B    smoothing : 0 <= s < 1
     """
     rows = np.arange(len(labels))
     shifted = logits - logits.max(axis=1, keepdims=True)
@@ -150,6 +155,10 @@ def softmax_cross_entropy(
     losses[:] = np.log(sums[:, 0]) - shifted[rows, labels]
     np.divide(exps, sums, out=dlogits)
     dlogits[rows, labels] -= 1
+    if smoothing:
+        losses += smoothing * (shifted[rows, labels] - shifted.mean(axis=1))
+        dlogits -= smoothing / logits.shape[1]
+        dlogits[rows, labels] += smoothing
     dlogits *= scale
 
 
@@ -184,6 +193,42 @@ def adam(
     m[:] = beta1 * m + (1 - beta1) * dw
     v[:] = beta2 * v + (1 - beta2) * dw * dw
     w -= step_size * m / (np.sqrt(v) + epsilon)
+
+
+# --- what the aids to an optimizer do (nn/aids.py) ------------------------------------------------------------------
+
+
+def shrink(w: FloatArray, factor: float) -> None:
+    """w = factor * w, in place: weight decay, and the clipping of gradients.
+
+    The factor is not rounded to w's type: that of a decay is so near to 1 that float32 would keep few of its digits.
+
+    w : float (P,)
+    """
+    np.multiply(w, np.float64(factor), out=w, casting="same_kind")
+
+
+def approach(average: FloatArray, w: FloatArray, share: float) -> None:
+    """average = (1 - share) * average + share * w, in place: one step of a running mean.
+
+    Written as the average and a share of the way from there to w, it needs one product, and w = average stays.
+
+    average, w : float (P,)
+    """
+    average += share * (w - average)
+
+
+def sum_squares(x: FloatArray, out: FloatArray) -> None:
+    """The squares of all numbers of x, added up in K sums side by side: together they are |x|².
+
+    out[k] = x[k]² + x[k + K]² + x[k + 2K]² + …, in this order whoever does it: a norm that depended on the number of
+    threads would make the run depend on it. In float64, where the square of no float32 overflows.
+
+    x : float (P,)    out : float64 (K,)
+    """
+    rows = np.zeros((-(-len(x) // len(out)), len(out)))
+    rows.ravel()[: len(x)] = x
+    np.sum(rows * rows, axis=0, out=out)
 
 
 # --- the data -------------------------------------------------------------------------------------------------------

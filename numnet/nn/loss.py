@@ -5,18 +5,21 @@ import numpy as np
 from numnet.kernels import FloatArray, IntArray, Kernels
 
 
-def cross_entropy(kernels: Kernels, logits: FloatArray, labels: IntArray) -> tuple[float, FloatArray]:
+def cross_entropy(
+    kernels: Kernels, logits: FloatArray, labels: IntArray, smoothing: float = 0.0
+) -> tuple[float, FloatArray]:
     """The mean cross-entropy of softmax(logits) against the labels, and its gradient dlogits.
 
     loss = 1/B * sum_b -log softmax(logits[b])[labels[b]], in nats; a network that knows nothing has log(C).
     The mean's 1/B is here and nowhere else: every gradient further back is a plain sum.
 
-    logits : float (B, C)    labels : int (B,), 0 .. C-1    dlogits : float (B, C), (softmax(logits) - onehot) / B
+    logits : float (B, C)    labels : int (B,), 0 .. C-1    dlogits : float (B, C), (softmax(logits) - target) / B
+    smoothing : s, 0 <= s < 1, of training alone: target = (1 - s) * onehot + s / C
     """
     losses = np.empty(len(labels), logits.dtype)
     dlogits = np.empty_like(logits)
     share = 1 / len(labels)
-    kernels.softmax_cross_entropy(logits, labels, share, losses, dlogits)
+    kernels.softmax_cross_entropy(logits, labels, share, smoothing, losses, dlogits)
     return float(losses.sum(dtype=np.float64)) * share, dlogits
 
 

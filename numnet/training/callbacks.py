@@ -5,7 +5,8 @@ override what you need; everything there is to see is in the `Run`.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from numnet.data.batches import Batch
@@ -14,6 +15,7 @@ from numnet.errors import MissingLibraryError, RecipeError
 from numnet.nn.network import Network
 from numnet.nn.optim import Optimizer
 from numnet.training.metrics import evaluate, evaluate_batch
+from numnet.training.outcome import Best, outcome
 
 
 @dataclass
@@ -40,6 +42,7 @@ class Run:
 
     taken : how many steps the network has taken, those before this process resumed the run included
     stopping : a callback sets it to end the run after this step
+    best : what `EarlyStopping` has found so far
     """
 
     network: Network
@@ -53,6 +56,26 @@ class Run:
     learning_rate: float = 0.0
     taken: int = 0
     stopping: bool = False
+    best: Best | None = None
+
+    @property
+    def ends_epoch(self) -> bool:
+        """Whether the step was the last one of an epoch, or of the run."""
+        return self.is_last or self.epochs(self.step + 1) > self.epochs(self.step)
+
+    def epochs(self, steps: int) -> int:
+        """How many whole epochs so many steps are."""
+        return int(steps / self.steps_per_epoch)
+
+    @contextmanager
+    def averaged(self) -> Iterator[Network]:
+        """Inside the block the network has the mean of its parameters, where the run keeps one: to be judged by."""
+        kept = self.network.parameters.copy()
+        self.network.parameters[:] = outcome(kept, self.optimizer.vectors, None)
+        try:
+            yield self.network
+        finally:
+            self.network.parameters[:] = kept
 
     @property
     def is_last(self) -> bool:
@@ -106,15 +129,45 @@ class Validation(Callback):
         self.split, self.show = split, show
 
     def on_step(self, run: Run) -> None:
-        epochs = int((run.step + 1) / run.steps_per_epoch)
-        if epochs == int(run.step / run.steps_per_epoch) and not run.is_last:
+        if not run.ends_epoch:
             return
-        accuracy, loss = evaluate(run.network, self.split)
+        with run.averaged() as network:
+            accuracy, loss = evaluate(network, self.split)
         run.history.rows.append({"step": run.step, "validation_loss": loss, "validation_accuracy": accuracy})
         if self.show:
             self.show(
                 f"Epoch {round((run.step + 1) / run.steps_per_epoch, 2):g}: validation loss {loss:.4f}, {accuracy:.2%}"
             )
+
+
+class EarlyStopping(Callback):
+    """Looks at each epoch's end how good the network is, keeps the best, and ends a run that has not become better.
+
+    split : not trained on    patience : epochs without a better one after which the run ends
+    Source: Prechelt 1998, "Early stopping - but when?"
+    """
+
+    def __init__(self, split: Split, patience: int) -> None:
+        self.split, self.patience = split, patience
+
+    def on_start(self, run: Run) -> None:
+        self._end_if_in_vain(run)  # a run that had ended so ends again when it is resumed
+
+    def on_step(self, run: Run) -> None:
+        if run.ends_epoch:
+            self._look(run)
+            self._end_if_in_vain(run)
+
+    def _look(self, run: Run) -> None:
+        with run.averaged() as network:
+            accuracy, loss = evaluate(network, self.split)
+            if run.best is None or run.best.is_beaten_by(accuracy, loss):
+                run.best = Best(run.taken, accuracy, loss, network.parameters.copy())
+        run.history.rows.append({"step": run.step, "validation_loss": loss, "validation_accuracy": accuracy})
+
+    def _end_if_in_vain(self, run: Run) -> None:
+        if run.best and run.epochs(run.taken) - run.epochs(run.best.step) >= self.patience:
+            run.stopping = True
 
 
 class ProgressBar(Callback):

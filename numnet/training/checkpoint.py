@@ -3,6 +3,10 @@
     header       str (), JSON: what Header lists
     parameters   float32 (P,)
     optimizer.m, optimizer.v, …   float32 (P,), the optimizer's vectors
+    best         float32 (P,), the parameters of the run's best epoch, where it looks for one
+
+`parameters` are those that the run goes on from. Whoever uses the network, to predict, say, takes `best` where it is
+there, else `optimizer.average`, their running mean, where that is there, else `parameters` (outcome.py).
 
 Members are stored, not compressed. The archive's comment, its last 64 bytes, is the hex SHA-256 of every byte before
 it. That is checked before anything is parsed, so a flipped bit, a cut or an addition is refused, whatever it would
@@ -18,7 +22,7 @@ import platform
 import re
 import stat
 import zipfile
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
 from types import NoneType
@@ -29,6 +33,7 @@ import numpy as np
 from numnet.errors import CheckpointError, DamagedError, NonFiniteError, RecipeError
 from numnet.kernels import FloatArray, load_kernels
 from numnet.nn.network import Network
+from numnet.training.outcome import Best, outcome
 from numnet.training.recipes import Recipe
 from numnet.training.safe_file import previous_of, replace_file
 from numnet.version import __version__
@@ -36,7 +41,7 @@ from numnet.version import __version__
 FORMAT = 1  # raised when a reader of the older files could misread the new ones
 DIGEST = 64  # hex digits of a SHA-256
 MOST_BYTES = 2**34  # of a model file: no network of dense layers that this program trains comes near
-MEMBERS = re.compile(r"(header|parameters|optimizer\.[a-z]+)\.npy")
+MEMBERS = re.compile(r"(header|parameters|best|optimizer\.[a-z]+)\.npy")
 PREPROCESSING = {"pixels": "0..1, ink bright on black", "longer_side": 20, "centre_of_mass": 14.0}
 
 
@@ -51,6 +56,7 @@ class Header:
     versions : of Python, NumPy and numnet, and the machine's kind
     kernels : the set that trained it
     data : name and SHA-256 of what it was trained on
+    best : step, accuracy and loss of `best`; None where there is none, as in files from before it could be
     """
 
     format: int
@@ -63,6 +69,7 @@ class Header:
     versions: dict[str, str]
     kernels: str
     data: dict[str, str]
+    best: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,11 +78,13 @@ class Checkpoint:
 
     parameters : float32 (P,)
     vectors : the optimizer's, by name, float32 (P,) each; none where there is nothing to go on with
+    best : the best epoch so far, where the run looks for it
     """
 
     header: Header
     parameters: FloatArray
     vectors: dict[str, FloatArray]
+    best: Best | None = None
 
     def recipe(self) -> Recipe:
         """The recipe of the run; raises CheckpointError where there was none."""
@@ -93,14 +102,21 @@ class Checkpoint:
             raise CheckpointError(f"a recipe that this version doesn't know: {error}") from error
         return recipe
 
-    def network(self, kernels: str = "numba") -> Network:
-        """The network, computing with either set of kernels; raises CheckpointError where the header fits none."""
+    def so_far(self) -> dict[str, Any]:
+        """The keyword arguments of `fit` with which it goes on with the run."""
+        return {"taken": self.header.step, "vectors": self.vectors, "best": self.best}
+
+    def network(self, kernels: str = "numba", *, to_train: bool = False) -> Network:
+        """The network, computing with either set of kernels; raises CheckpointError where the header fits none.
+
+        to_train : with the parameters that the run goes on from, not those that it is to be used with
+        """
         load_kernels(kernels)  # what is wrong with them is not the file's fault
         try:
             network = Network.mlp(**self.header.architecture, seed=self.header.seed, kernels=kernels)
         except RecipeError as error:
             raise CheckpointError(f"an architecture that this version doesn't know: {error}") from error
-        network.parameters[:] = self.parameters
+        network.parameters[:] = self.parameters if to_train else outcome(self.parameters, self.vectors, self.best)
         return network
 
 
@@ -113,6 +129,7 @@ def snapshot(
     horizon: int = 0,
     data: dict[str, str] | None = None,
     vectors: dict[str, FloatArray] | None = None,
+    best: Best | None = None,
 ) -> Checkpoint:
     """A network and its run at this moment; arrays are not copied.
 
@@ -136,8 +153,9 @@ def snapshot(
         },
         network.kernels_name,
         data or {},
+        {"step": best.step, "accuracy": best.accuracy, "loss": best.loss} if best else None,
     )
-    return Checkpoint(header, network.parameters, vectors or {})
+    return Checkpoint(header, network.parameters, vectors or {}, best)
 
 
 def load_model(file: str | Path, kernels: str = "numba") -> Network:
@@ -195,6 +213,7 @@ def encode(checkpoint: Checkpoint) -> bytes:
     """
     arrays = {"parameters": checkpoint.parameters}
     arrays |= {f"optimizer.{name}": vector for name, vector in checkpoint.vectors.items()}
+    arrays |= {"best": checkpoint.best.parameters} if checkpoint.best else {}
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise NonFiniteError(
@@ -241,7 +260,7 @@ def _members(content: bytes) -> dict[str, Any]:
         raise CheckpointError("compressed members; expected stored ones")
     names = [member.filename for member in members]
     if len(set(names)) != len(names) or not all(MEMBERS.fullmatch(name) for name in names):
-        raise CheckpointError(f"members {names!s:.80}; expected header, parameters and the optimizer's vectors")
+        raise CheckpointError(f"members {names!s:.80}; expected header, parameters, best and the optimizer's vectors")
     if sum(member.file_size for member in members) > len(content):
         raise CheckpointError("members that lie over one another")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
@@ -262,8 +281,12 @@ def _checked(arrays: dict[str, Any]) -> Checkpoint:
     sizes = header.architecture["sizes"]
     if (expected := sum((inputs + 1) * outputs for inputs, outputs in pairwise(sizes))) != len(parameters):
         raise CheckpointError(f"{len(parameters):,} parameters for a network of {expected:,}")
-    vectors = {name.removeprefix("optimizer."): array for name, array in arrays.items() if name != "parameters"}
-    return Checkpoint(header, parameters.astype(np.float32, copy=False), vectors)
+    found = {name: array.astype(np.float32, copy=False) for name, array in arrays.items()}
+    vectors = {name.removeprefix("optimizer."): found[name] for name in found if name.startswith("optimizer.")}
+    if (header.best is None) != ("best" not in found):
+        raise CheckpointError("best is in the header or among the members, and not in both")
+    best = Best(parameters=found["best"], **header.best) if header.best else None
+    return Checkpoint(header, found["parameters"], vectors, best)
 
 
 def _header(text: str) -> Header:
@@ -272,6 +295,7 @@ def _header(text: str) -> Header:
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         found = values.get("format") if isinstance(values, dict) else values
         raise CheckpointError(f"format {found!r:.40}; expected {FORMAT}: made by another version of numnet")
+    values.setdefault("best", None)  # younger than the format, as some of a recipe's numbers are
     if set(values) != {field.name for field in fields(Header)}:
         expected = ", ".join(field.name for field in fields(Header))
         raise CheckpointError(f"a header of {list(values)!s:.80}; expected {expected}")
@@ -282,9 +306,19 @@ def _header(text: str) -> Header:
     checked = {"kernels": header.kernels, "data": header.data, "versions": header.versions}
     check_kinds(checked, {"kernels": str, "data": dict, "versions": dict})
     check_kinds(header.architecture, ARCHITECTURE_KINDS)
-    if header.recipe is not None:
-        check_kinds(header.recipe, RECIPE_KINDS)
-    return header
+    if header.best is not None:
+        check_kinds(header.best, BEST_KINDS)
+    return replace(header, recipe=_recipe(header.recipe))
+
+
+def _recipe(values: Any) -> dict[str, Any] | None:
+    """A recipe's numbers, each there and of its kind; those that are younger than the file are as they were then."""
+    if values is None:
+        return None
+    if isinstance(values, dict):
+        values = {**{field.name: field.default for field in fields(Recipe) if field.name in YOUNGER}, **values}
+    check_kinds(values, RECIPE_KINDS)
+    return dict(values)
 
 
 def check_kinds(values: Any, kinds: dict[str, Any]) -> None:
@@ -308,6 +342,17 @@ def _is_a(value: Any, kind: Any) -> bool:
 
 
 ARCHITECTURE_KINDS = {"sizes": [int], "activation": str, "dropout": [float], "initializer": str, "bias": float}
+BEST_KINDS = {"step": int, "accuracy": float, "loss": float}
+YOUNGER = {  # than the format: a file without them is of a run without them
+    "distortion": float,
+    "warmup": int,
+    "weight_decay": float,
+    "label_smoothing": float,
+    "average": float,
+    "clip": float,
+    "patience": int,
+    "images": str,
+}
 RECIPE_KINDS = {
     "name": str,
     "about": str,
@@ -322,4 +367,5 @@ RECIPE_KINDS = {
     "batch_size": int,
     "steps": (int, NoneType),
     "epochs": (int, float, NoneType),
+    **YOUNGER,
 }

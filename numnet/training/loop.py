@@ -2,32 +2,38 @@
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
+from numnet.data.augment import Distortion
 from numnet.data.batches import Batch, BatchStream
 from numnet.data.datasets import Dataset, Split
 from numnet.errors import NonFiniteError, RecipeError
 from numnet.kernels import FloatArray
+from numnet.nn.aids import aided
 from numnet.nn.loss import cross_entropy
 from numnet.nn.network import PREDICT_ROWS, Network
 from numnet.nn.optim import OPTIMIZERS, Optimizer
 from numnet.randomness import Draw
-from numnet.training.callbacks import BatchLog, Callback, History, Run
+from numnet.training.callbacks import BatchLog, Callback, EarlyStopping, History, Run
 from numnet.training.metrics import check_fits, evaluate
-from numnet.training.recipes import Recipe, check_learning_rate
-from numnet.training.schedules import SCHEDULES
+from numnet.training.outcome import Best, outcome
+from numnet.training.recipes import Recipe, check_aids, check_learning_rate
+from numnet.training.schedules import SCHEDULES, rate_factor
 
 
-def training_step(network: Network, optimizer: Optimizer, batch: Batch, *, draw: Draw, learning_rate: float) -> float:
+def training_step(
+    network: Network, optimizer: Optimizer, batch: Batch, *, draw: Draw, learning_rate: float, smoothing: float = 0.0
+) -> float:
     """One step of training, and the mean loss before it.
 
     The network says what it thinks of the images; the loss says how wrong that is, and which way each logit
     should move; going backward, each layer says which way its parameters should; and the optimizer moves them.
     """
     logits = network.forward(batch.images, draw=draw)
-    loss, dlogits = cross_entropy(network.kernels, logits, batch.labels)
+    loss, dlogits = cross_entropy(network.kernels, logits, batch.labels, smoothing)
     _stop_unless_finite(loss, network, batch, draw)
     network.backward(dlogits)
     optimizer.update(network.parameters, network.gradients, step=draw.step, learning_rate=learning_rate)
@@ -44,36 +50,93 @@ def fit(
     optimizer: str = "adam",
     learning_rate: float = 1e-3,
     schedule: str = "constant",
+    warmup: int = 0,
+    distortion: float = 0.0,
+    weight_decay: float = 0.0,
+    label_smoothing: float = 0.0,
+    average: float = 0.0,
+    clip: float = 0.0,
+    patience: int = 0,
+    validation: Split | None = None,
     seed: int = 0,
     callbacks: Iterable[Callback] = (),
     taken: int = 0,
     vectors: Mapping[str, FloatArray] | None = None,
+    best: Best | None = None,
 ) -> History:
     """Train a network, in place, on a split; what happened on the way.
+
+    With `average` the network ends with the running mean of its parameters, with `patience` with those of its best
+    epoch; while it trains, callbacks see those that it goes on from.
 
     steps, epochs : how long; give one of the two
     batch_size : B, images a step
     optimizer : "adam" or "sgd"
     learning_rate : at its highest; `schedule`, one of SCHEDULES, says how it moves
-    seed : which shuffles and dropout masks
+    warmup : steps before that over which it rises in a line
+    distortion : of each image anew in each epoch, so many times as strong as Distortion is by itself; 0 is none
+    weight_decay : each step takes learning rate * weight_decay of every weight away; 0 is none
+    label_smoothing : the share of each label that is given to all classes alike, 0 <= s < 1
+    average : the decay of a running mean of the parameters, which the run ends with; 0 is none
+    clip : the norm that gradients are scaled down to where theirs is larger; 0 is none
+    patience : epochs without a better accuracy on `validation` after which the run ends; 0 is none
+    seed : which shuffles, dropout masks and distortions
     callbacks : what watches, in this order
-    taken, vectors : to go on with a run: how many of its steps the network has taken, and the optimizer's vectors
-        after them; the result is the one that the whole run would have had, to the bit
+    taken, vectors, best : to go on with a run: how many of its steps the network has taken, the optimizer's vectors
+        after them, and the best so far; the result is the one that the whole run would have had, to the bit
 
     Raises RecipeError for settings that make no sense, DataError where the split doesn't fit the network,
     NonFiniteError, naming the tensor, at the first step whose loss is NaN or infinite.
     """
-    check_settings(optimizer, learning_rate, schedule)
+    aids = {"clip": clip, "weight_decay": weight_decay, "average": average}
+    others = {"warmup": warmup, "distortion": distortion, "label_smoothing": label_smoothing, "patience": patience}
+    check_settings(optimizer, learning_rate, schedule, {**aids, **others})
     check_fits(network, split)
-    batches = BatchStream(split, batch_size, seed=seed, kernels=network.kernels, dtype=network.dtype)
+    batches = stream(network, split, batch_size, seed, distortion)
     total = count_steps(steps, epochs, batch_size, len(split))
-    updater = OPTIMIZERS[optimizer](network.kernels, network.parameters)
+    _check_warmup(warmup, total)
+    updater = updater_of(network, optimizer, **aids)
     _restore(updater, vectors, taken, total)
-    run = Run(network, updater, total, len(split) / batch_size, batches.batch(0), History(), taken=taken)
-    return _run(run, batches, learning_rate, schedule, list(callbacks))
+    run = Run(network, updater, total, len(split) / batch_size, batches.batch(0), History(), taken=taken, best=best)
+    watchers = [*_stopping(network, validation, patience), *callbacks]
+
+    def rate(step: int) -> float:
+        return learning_rate * rate_factor(schedule, step, total, warmup)
+
+    _run(run, batches, rate, label_smoothing, watchers)
+    network.parameters[:] = outcome(network.parameters, updater.vectors, run.best)
+    return run.history
 
 
-def _run(run: Run, batches: BatchStream, learning_rate: float, schedule: str, callbacks: list[Callback]) -> History:
+def stream(network: Network, split: Split, batch_size: int, seed: int, distortion: float) -> BatchStream:
+    """The batches that a network is trained on; `distortion` is a factor of the usual strengths, 0 is none."""
+    strengths = Distortion().times(distortion) if distortion else None
+    return BatchStream(
+        split, batch_size, seed=seed, kernels=network.kernels, dtype=network.dtype, distortion=strengths
+    )  # fmt: skip
+
+
+def updater_of(network: Network, optimizer: str, *, clip: float, weight_decay: float, average: float) -> Optimizer:
+    """The optimizer of that name for a network, with its aids."""
+    plain = OPTIMIZERS[optimizer](network.kernels, network.parameters)
+    weights = len(network.weights)
+    aids = {"clip": clip, "weight_decay": weight_decay, "average": average}
+    return aided(plain, network.kernels, network.parameters, weights, **aids)
+
+
+def _stopping(network: Network, validation: Split | None, patience: int) -> list[Callback]:
+    """What ends a run early; nothing without patience."""
+    if not patience:
+        return []
+    if validation is None:
+        raise RecipeError(f"a patience of {patience} without `validation`: give a split that is not trained on")
+    check_fits(network, validation)
+    return [EarlyStopping(validation, patience)]
+
+
+def _run(
+    run: Run, batches: BatchStream, rate: Callable[[int], float], smoothing: float, callbacks: list[Callback]
+) -> None:
     """Take every step of a run, telling the callbacks."""
     started: list[Callback] = []
     start = time.perf_counter()
@@ -87,9 +150,11 @@ def _run(run: Run, batches: BatchStream, learning_rate: float, schedule: str, ca
                 break
             run.step = step
             run.batch = batches.batch(step)
-            run.learning_rate = learning_rate * SCHEDULES[schedule](step, run.steps)
-            draw = Draw(batches.seed, step)
-            run.loss = training_step(run.network, run.optimizer, run.batch, draw=draw, learning_rate=run.learning_rate)
+            run.learning_rate = rate(step)
+            run.loss = training_step(
+                run.network, run.optimizer, run.batch,
+                draw=Draw(batches.seed, step), learning_rate=run.learning_rate, smoothing=smoothing,
+            )  # fmt: skip
             run.history.losses.append(run.loss)
             run.taken = step + 1
             for callback in callbacks:
@@ -98,7 +163,6 @@ def _run(run: Run, batches: BatchStream, learning_rate: float, schedule: str, ca
         run.history.seconds = time.perf_counter() - start
         for callback in started:
             callback.on_end(run)
-    return run.history
 
 
 def _restore(optimizer: Optimizer, vectors: Mapping[str, FloatArray] | None, taken: int, total: int) -> None:
@@ -127,13 +191,19 @@ def count_steps(steps: int | None, epochs: float | None, batch_size: int, images
     return steps if steps is not None else math.ceil((epochs or 0) * images / batch_size)
 
 
-def check_settings(optimizer: str, learning_rate: float, schedule: str) -> None:
-    """Raises RecipeError for a name that is not known or a learning rate that is not a positive number."""
+def check_settings(optimizer: str, learning_rate: float, schedule: str, aids: Mapping[str, Any]) -> None:
+    """Raises RecipeError for a name that is not known, or a number that no run can have; `aids` has those of AIDS."""
     if optimizer not in OPTIMIZERS:
         raise RecipeError(f"unknown optimizer {optimizer!r}: expected one of {', '.join(OPTIMIZERS)}")
     if schedule not in SCHEDULES:
         raise RecipeError(f"unknown schedule {schedule!r}: expected one of {', '.join(SCHEDULES)}")
     check_learning_rate(learning_rate)
+    check_aids(aids, learning_rate)
+
+
+def _check_warmup(warmup: int, total: int) -> None:
+    if warmup >= total:
+        raise RecipeError(f"a warm-up of {warmup} steps in a run of {total}: expected fewer than the run has")
 
 
 def _stop_unless_finite(loss: float, network: Network, batch: Batch, draw: Draw) -> None:
@@ -165,6 +235,8 @@ def warm_up(recipe: Recipe, dataset: Dataset, kernels: str, threads: int) -> Non
 
         set_threads(threads)
     network = recipe.network(dataset.inputs, dataset.classes, seed=0, kernels=kernels)
-    one_step = {**recipe.training(), "steps": 1, "epochs": None, "learning_rate": 1e-6}
+    one_step = {**recipe.training(), "steps": 1, "epochs": None, "learning_rate": 1e-6, "warmup": 0, "patience": 0}
+    if recipe.clip:
+        one_step["clip"] = 1e-6  # so that this step's gradient is scaled down, as some later one's will be
     fit(network, dataset.train, **one_step, seed=0, callbacks=[BatchLog()])
     evaluate(network, Split(dataset.test.images[:PREDICT_ROWS], dataset.test.labels[:PREDICT_ROWS]))

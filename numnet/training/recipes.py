@@ -6,13 +6,14 @@ a command can list the recipes at once.
 
 import difflib
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numnet.errors import RecipeError
 
 if TYPE_CHECKING:
+    from numnet.data.datasets import Dataset
     from numnet.nn.network import Network
 
 
@@ -25,6 +26,45 @@ def check_learning_rate(learning_rate: float) -> None:
         raise RecipeError(f"a learning rate of {learning_rate}: expected a positive number, such as 0.001")
 
 
+class _Range(NamedTuple):
+    """From 0, which is none, to less than `below`."""
+
+    what: str
+    below: float
+    whole: bool = False
+
+    def refuse(self, value: float) -> None:
+        """Raises RecipeError for a number outside."""
+        if (isinstance(value, int) or not self.whole) and 0 <= value < self.below:
+            return
+        kind = "a whole number" if self.whole else "a number"
+        end = f" to less than {self.below:g}" if self.below < math.inf else " on"
+        raise RecipeError(f"{self.what} of {value}: expected {kind} from 0, which is none,{end}")
+
+
+AIDS = {
+    "distortion": _Range("a distortion", 10),  # with ten times the usual strengths nothing of a digit is left
+    "warmup": _Range("a warm-up", math.inf, whole=True),
+    "weight_decay": _Range("a weight decay", math.inf),
+    "label_smoothing": _Range("a label smoothing", 1),
+    "average": _Range("a decay of the average", 1),
+    "clip": _Range("a norm to clip gradients to", math.inf),
+    "patience": _Range("a patience", math.inf, whole=True),
+}
+IMAGES = ("train", "all")
+
+
+def check_aids(aids: Mapping[str, Any], learning_rate: float) -> None:
+    """Raises RecipeError unless each number of AIDS is one that a run can have."""
+    for name, allowed in AIDS.items():
+        allowed.refuse(aids[name])
+    if learning_rate * aids["weight_decay"] >= 1:
+        raise RecipeError(
+            f"a weight decay of {aids['weight_decay']:g} with a learning rate of {learning_rate:g}: a step would take "
+            "all of a weight away, or more; expected a product below 1"
+        )
+
+
 @dataclass(frozen=True)
 class Recipe:
     """The numbers of a run.
@@ -32,6 +72,9 @@ class Recipe:
     hidden : the widths of the hidden layers, each at least 1
     dropout : the drop rate after each hidden layer, 0 <= rate < 1
     steps, epochs : how long; one of them is None
+    distortion : of images, how many times as strong as Distortion is by itself    warmup : steps
+    weight_decay, label_smoothing, average (its decay), clip (a norm), patience (epochs) : aids; 0 is none
+    images : "train", or "all" for the validation split's as well
     """
 
     name: str
@@ -47,6 +90,14 @@ class Recipe:
     batch_size: int = 128
     steps: int | None = None
     epochs: float | None = None
+    distortion: float = 0.0
+    warmup: int = 0
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    average: float = 0.0
+    clip: float = 0.0
+    patience: int = 0
+    images: str = "train"
 
     def changed(self, **changes: Any) -> "Recipe":
         """This recipe with other numbers.
@@ -96,16 +147,31 @@ class Recipe:
         if not 1 <= self.batch_size <= MOST:
             raise RecipeError(f"a batch size of {self.batch_size}: expected at least 1 and at most {MOST:,}")
         check_learning_rate(self.learning_rate)
+        check_aids(vars(self), self.learning_rate)
+        if self.images not in IMAGES:
+            raise RecipeError(f"images {self.images!r}: expected one of {', '.join(IMAGES)}")
+        if self.patience and self.images == "all":
+            raise RecipeError(
+                f"a patience of {self.patience} with images all: no image is left to see by when to stop; "
+                "leave one of the two out"
+            )
 
     def describe(self, inputs: int, classes: int) -> str:
         """What the recipe comes to, on one line."""
         sizes = "-".join(str(size) for size in (inputs, *self.hidden, classes))
         dropout = ",".join(f"{rate:g}" for rate in self.dropout) if any(self.dropout) else "none"
         length = f"{self.steps} steps" if self.steps is not None else f"{self.epochs:g} epochs"
+        aids = {name: getattr(self, name) for name in AIDS if getattr(self, name)}
+        more = "".join(f", {name.replace('_', ' ')} {value:g}" for name, value in aids.items())
         return (
             f"{self.name}: {sizes}, {self.activation}, dropout {dropout}, {self.initializer} bias {self.bias:g}, "
             f"{self.optimizer} {self.learning_rate:g} {self.schedule}, batch {self.batch_size}, {length}"
+            f"{more}"
         )
+
+    def trained_on(self, dataset: "Dataset") -> "Dataset":
+        """The data set as the recipe splits it: with `images` "all" the validation split's rows are trained on too."""
+        return dataset.with_all_training_images() if self.images == "all" else dataset
 
     def network(self, inputs: int, classes: int, *, seed: int, kernels: str) -> "Network":
         """The network that the recipe trains, with its initial weights."""
@@ -125,8 +191,8 @@ class Recipe:
 
     def training(self) -> dict[str, Any]:
         """The keyword arguments of `fit` that are the recipe's."""
-        names = ("steps", "epochs", "batch_size", "optimizer", "learning_rate", "schedule")
-        return {name: value for name, value in asdict(self).items() if name in names}
+        names = ("steps", "epochs", "batch_size", "optimizer", "learning_rate", "schedule", *AIDS)
+        return {name: getattr(self, name) for name in names}
 
 
 RECIPES = {

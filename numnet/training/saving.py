@@ -113,7 +113,7 @@ def saver(
     def checkpoint(run: Run) -> Checkpoint:
         return snapshot(
             run.network, recipe=recipe, seed=seed, step=run.taken, horizon=run.steps, data=data,
-            vectors=run.optimizer.vectors,
+            vectors=run.optimizer.vectors, best=run.best,
         )  # fmt: skip
 
     return Save(path, every, checkpoint, saved_steps)
@@ -154,7 +154,7 @@ class StopAt(Callback):
         self.steps = steps
 
     def on_start(self, run: Run) -> None:
-        run.stopping = run.taken >= self.steps
+        run.stopping = run.stopping or run.taken >= self.steps
 
     def on_step(self, run: Run) -> None:
         run.stopping = run.stopping or run.taken >= self.steps

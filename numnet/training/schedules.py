@@ -32,4 +32,17 @@ def one_cycle(step: int, steps: int) -> float:
     return cosine(step - peak, max(1, steps - peak))
 
 
+def rate_factor(schedule: str, step: int, steps: int, warmup: int = 0) -> float:
+    """What the learning rate is multiplied by at step 0 .. steps - 1 of a run, more than 0 and at most 1.
+
+    For `warmup` steps it rises in a line to where the schedule begins, which then runs over the rest; for the start is
+    where gradients are largest and Adam's means rest on few of them. With `cosine`: warm-up and cosine.
+    Source: Goyal et al. 2017, "Accurate, large minibatch SGD", section 2.2.
+    """
+    start = SCHEDULES[schedule]
+    if step < warmup:
+        return start(0, steps - warmup) * (step + 1) / (warmup + 1)
+    return start(step - warmup, steps - warmup)
+
+
 SCHEDULES: dict[str, Schedule] = {"constant": constant, "linear": linear, "cosine": cosine, "one_cycle": one_cycle}

@@ -148,7 +148,7 @@ def test_softmax_cross_entropy(kernels: Kernels, examples: int, classes: int) ->
     logits = 3 * draws(examples, classes)
     labels = (np.arange(examples) % classes).astype(np.uint8)
     losses, dlogits = np.empty(examples, np.float32), np.empty_like(logits)
-    kernels.softmax_cross_entropy(logits, labels, 1 / examples, losses, dlogits)
+    kernels.softmax_cross_entropy(logits, labels, 1 / examples, 0.0, losses, dlogits)
     exps = np.exp(logits.astype(float))
     p = exps / exps.sum(axis=1, keepdims=True)
     onehot = np.arange(classes) == labels[:, None]
@@ -161,7 +161,7 @@ def test_softmax_cross_entropy_does_not_overflow(kernels: Kernels) -> None:
     """A gap of 2e30 between logits: the loss is the gap, and no exp or log on the way becomes infinite."""
     logits = np.array([[1e30, -1e30], [88.8, 89.8], [-500, -500]], np.float32)
     losses, dlogits = np.empty(3, np.float32), np.empty_like(logits)
-    kernels.softmax_cross_entropy(logits, np.array([1, 1, 0]), 1.0, losses, dlogits)
+    kernels.softmax_cross_entropy(logits, np.array([1, 1, 0]), 1.0, 0.0, losses, dlogits)
     np.testing.assert_allclose(losses, [2e30, np.log1p(np.exp(-1)), np.log(2)], rtol=1e-5)
     np.testing.assert_allclose(dlogits, [[1, -1], [1 / (1 + np.e), -1 / (1 + np.e)], [-0.5, 0.5]], rtol=1e-5)
 
@@ -171,10 +171,25 @@ def test_softmax_cross_entropy_does_not_overflow(kernels: Kernels) -> None:
 def test_softmax_cross_entropy_passes_nan_on(kernels: Kernels) -> None:
     logits = np.array([[0, np.nan, 1], [0, np.inf, 1], [0, 0, 0]], np.float32)
     losses, dlogits = np.empty(3, np.float32), np.empty_like(logits)
-    kernels.softmax_cross_entropy(logits, np.array([0, 0, 0]), 1.0, losses, dlogits)
+    kernels.softmax_cross_entropy(logits, np.array([0, 0, 0]), 1.0, 0.0, losses, dlogits)
     assert np.isnan(losses[:2]).all()
     assert np.isnan(dlogits[:2]).any(axis=1).all()
     assert losses[2] == pytest.approx(np.log(3))
+
+
+@pytest.mark.parametrize("kernels", [compiled, textbook])
+@pytest.mark.parametrize(("examples", "classes"), [(1, 2), (3, 10), (96, 3), (200, 10), (33, 1)])
+def test_softmax_cross_entropy_with_smoothing(kernels: Kernels, examples: int, classes: int) -> None:
+    """Against the definition: the cross-entropy of p against a target that gives each class its share."""
+    logits, smoothing = 3 * draws(examples, classes), 0.2
+    labels = (np.arange(examples) % classes).astype(np.uint8)
+    losses, dlogits = np.empty(examples, np.float32), np.empty_like(logits)
+    kernels.softmax_cross_entropy(logits, labels, 1 / examples, smoothing, losses, dlogits)
+    exps = np.exp(logits.astype(float))
+    p = exps / exps.sum(axis=1, keepdims=True)
+    target = 0.8 * (np.arange(classes) == labels[:, None]) + 0.2 / classes
+    np.testing.assert_allclose(losses, -(target * np.log(p)).sum(axis=1), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(dlogits, (p - target) / examples, rtol=1e-5, atol=1e-6 / examples)
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -217,3 +232,50 @@ def test_every_pixel_becomes_the_nearest_float_of_its_255th(kernels: Kernels, dt
     kernels.pixels_to_floats(pixels, out)
     np.testing.assert_array_equal(out.ravel(), [dtype(i / 255) for i in range(256)])
     assert out.max() == 1
+
+
+@pytest.mark.parametrize("kernels", [compiled, textbook])
+@pytest.mark.parametrize("length", [*LENGTHS, 40_001])
+def test_shrink_rounds_the_exact_product_once(kernels: Kernels, length: int) -> None:
+    """A factor so near to 1 that float32 would keep none of its digits still counts: 1 - 1e-8 moves what it can."""
+    for factor in (0.3, 1 - 1e-5, 1 - 1e-8):
+        w = draws(length)
+        wanted = (w.astype(float) * factor).astype(np.float32)
+        kernels.shrink(w, factor)
+        np.testing.assert_array_equal(w, wanted)
+
+
+@pytest.mark.parametrize("kernels", [compiled, textbook])
+@pytest.mark.parametrize("length", [*LENGTHS, 40_001])
+def test_approach(kernels: Kernels, length: int) -> None:
+    average, w = draws(length), draws(length, seed=1)
+    exact = 0.9 * average.astype(float) + 0.1 * w
+    kernels.approach(average, w, 0.1)
+    np.testing.assert_allclose(average, exact, rtol=4 * EPS, atol=4 * EPS)
+    np.testing.assert_array_equal(w, draws(length, seed=1))
+
+
+@pytest.mark.parametrize("kernels", [compiled, textbook])
+@pytest.mark.parametrize("sums", [1, 4, 4096])
+@pytest.mark.parametrize("length", [1, 2, 7, 1000, 4095, 4096, 4097, 70_001])
+def test_sum_squares(kernels: Kernels, length: int, sums: int) -> None:
+    x, out = draws(length), np.full(sums, np.nan)
+    kernels.sum_squares(x, out)
+    wanted = [(x[k::sums].astype(float) ** 2).sum() for k in range(sums)]
+    np.testing.assert_allclose(out, wanted, rtol=1e-12)
+
+
+def test_squares_are_added_up_in_one_order_by_both_sets() -> None:
+    x, one, other = draws(70_001), np.empty(4096), np.empty(4096)
+    compiled.sum_squares(x, one)
+    textbook.sum_squares(x, other)
+    np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("kernels", [compiled, textbook])
+def test_the_square_of_no_float32_overflows_and_nan_passes(kernels: Kernels) -> None:
+    out = np.empty(4)
+    kernels.sum_squares(np.full(9, 3e38, np.float32), out)
+    np.testing.assert_allclose(out.sum(), 9 * float(np.float32(3e38)) ** 2)
+    kernels.sum_squares(np.array([1, np.nan], np.float32), out)
+    assert np.isnan(out).tolist() == [False, True, False, False]

@@ -113,7 +113,7 @@ def test_any_cut_and_any_addition_is_refused() -> None:
         (content(header={"step": 1.5}), "whole numbers"),
         (content(parameters=np.zeros(3)), "expected float32"),
         (content(parameters=np.full(83, np.nan, np.float32)), "NaN or infinity"),
-        (content(vector=np.zeros(83, np.float32)), "expected header, parameters and the optimizer"),
+        (content(vector=np.zeros(83, np.float32)), "expected header, parameters, best and the optimizer"),
         (content(header={"architecture": {"sizes": [12, 6, 3]}}), "expected sizes, activation"),
         (content(header={"data": 5}), "data 5 is not of the kind"),
         (content(header={"recipe": []}), "expected name, about"),
