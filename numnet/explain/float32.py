@@ -26,12 +26,15 @@ class SecondLink:
 
     own : in float32    exact : its twin in float64; the gradients of both are overwritten
     x : float64 (B, D) of 0..1    labels : int (B,)    draw : the randomness of the step
+    smoothing : of the labels
 
     alike : bool (B,), the images at which both stand on one side of each kink; the others are left out
     """
 
-    def __init__(self, own: Network, exact: Network, x: FloatArray, labels: IntArray, draw: Draw) -> None:
-        self.own, self.exact, self.x, self.labels, self.draw = own, exact, x, labels, draw
+    def __init__(
+        self, own: Network, exact: Network, x: FloatArray, labels: IntArray, draw: Draw, smoothing: float = 0.0
+    ) -> None:
+        self.own, self.exact, self.x, self.labels, self.draw, self.smoothing = own, exact, x, labels, draw, smoothing
         self.alike: npt.NDArray[np.bool_] = np.ones(len(x), np.bool_)
 
     def compare(self) -> list[Comparison]:
@@ -62,7 +65,7 @@ class SecondLink:
 
     def _dlogits(self, network: Network, logits: FloatArray) -> FloatArray:
         """The loss's gradient, float (B, C), 0 for images left out: the rows stay, as their places make the masks."""
-        _, dlogits = cross_entropy(network.kernels, logits, self.labels)
+        _, dlogits = cross_entropy(network.kernels, logits, self.labels, self.smoothing)
         dlogits[~self.alike] = 0
         return dlogits
 

@@ -21,6 +21,7 @@ from numnet.nn.layers import Layer
 from numnet.nn.loss import cross_entropy
 from numnet.nn.network import Network
 from numnet.randomness import Draw, Purpose, generator
+from numnet.training.recipes import AIDS
 
 EACH = 6  # entries drawn from each stratum of a tensor
 DIRECTIONS = 5
@@ -36,6 +37,7 @@ def gradcheck(
     *,
     every: bool = False,
     seed: int = 0,
+    smoothing: float = 0.0,
     progress: Progress | None = None,
 ) -> Certificate:
     """Check the gradients of a network on a minibatch; the network is left as it is.
@@ -43,33 +45,36 @@ def gradcheck(
     images : uint8 (B, …) of 0..255 or float (B, …) of 0..1    labels : int (B,)
     every : look at all parameters, not at some of each kind; takes minutes for a network of half a million
     seed : which entries and directions are drawn, and which masks dropout makes
+    smoothing : of the labels, as fit's label_smoothing
     progress : called with a tensor's name, how many of its entries are done, and of how many
 
     Raises DataError where images and labels are not the network's, NonFiniteError where the loss is not finite.
     """
     if not 0 <= seed < 2**64:
         raise RecipeError(f"seed {seed}: expected 0 to 2**64 - 1")
+    AIDS["label_smoothing"].refuse(smoothing)
     exact = network.twin(kernels="textbook", dtype=np.float64)
     x = exact.to_floats(exact.flat_images(images))
     labels = _checked(labels, len(x), network.classes)
     draw = Draw(seed, 0)
     with np.errstate(over="ignore", invalid="ignore"):  # the certificate says where; NumPy only which line
-        oracle = Oracle(exact, x, labels, draw)
-        fill_gradients(exact, x, labels, draw)
+        oracle = Oracle(exact, x, labels, draw, smoothing)
+        fill_gradients(exact, x, labels, draw, smoothing)
         found = Certificate(not every, oracle.loss, len(labels), check_directions(oracle, exact.gradients, seed))
         for layer in exact.layers:
             for name in layer.parameter_shapes():
                 found.checks.append(check_tensor(oracle, layer, name, None if every else seed, progress))
         if network.dtype == np.float32:
-            link = SecondLink(network.twin(kernels=network.kernels_name, dtype=network.dtype), exact, x, labels, draw)
+            own = network.twin(kernels=network.kernels_name, dtype=network.dtype)
+            link = SecondLink(own, exact, x, labels, draw, smoothing)
             found.kernels, found.float32 = network.kernels_name, link.compare()
             found.left_out = int((~link.alike).sum())
     return found
 
 
-def fill_gradients(network: Network, x: FloatArray, labels: IntArray, draw: Draw) -> None:
+def fill_gradients(network: Network, x: FloatArray, labels: IntArray, draw: Draw, smoothing: float = 0.0) -> None:
     """Forward and backward, once: images float (B, D) of 0..1 and labels int (B,) to the network's gradients."""
-    _, dlogits = cross_entropy(network.kernels, network.forward(x, draw=draw), labels)
+    _, dlogits = cross_entropy(network.kernels, network.forward(x, draw=draw), labels, smoothing)
     network.backward(dlogits)
 
 

@@ -114,7 +114,7 @@ def weight_ledger(walk: Walk, index: int, i: int, j: int) -> Ledger:
     return Ledger(
         walk.about, (index, repr(layer)), i, j, weight, gradient, walk.oracle.loss, terms, largest.example,
         ways, paths, others, walk.nudge_parameter(gradient, index, "w", (i, j)), _moved(walk, layer, i, j, gradient),
-        float(update.step[place]), update.formula, update.spell(place),
+        float(update.step[place]), update.formula(place), update.spell(place),
         update.remembered(place),
     )  # fmt: skip
 

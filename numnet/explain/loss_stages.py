@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from numnet.explain.formulas import Formula
-from numnet.explain.loss_steps import LOSS_STEPS, TO_LOGITS, State, go_back, loss_with
+from numnet.explain.loss_steps import TO_LOGITS, State, go_back, is_smoothed, loss_with, steps_of
 from numnet.explain.numbers import Spelled, inner, listed, number
 from numnet.explain.oracle import EPSILON, H, Slope
 from numnet.explain.trace import Entry, Nudge, Quantity, Stage, judged, stats
@@ -17,6 +17,9 @@ AT_ONE_BLOW = Formula(
     "dlogits[b,j] = (p[b,j] - onehot[b,j]) / B", "dlogits = (p - onehot) / B",
     "all of the above at one blow, as the kernel does it: what was said, less what was right",
 )  # fmt: skip
+SMOOTHED_AT_ONE_BLOW = AT_ONE_BLOW._replace(
+    by_index="dlogits[b,j] = (p[b,j] - target[b,j]) / B", by_matrix="dlogits = (p - target) / B"
+)
 ROUNDED = 16 * EPSILON  # beside 1: what eight roundings of numbers up to 1, added up over a row, may come to
 LOST = (
     "the label's p is stored as 0 here, and log(0) is no number: in small steps this loss is lost. The kernel takes "
@@ -33,7 +36,7 @@ def loss_stage(state: State) -> Stage:
     """Forward. Of each step the number is spelled out that belongs to the example with the largest loss."""
     b, j = _worst(state)
     found = []
-    for step in LOSS_STEPS[:5] if is_lost(state) else LOSS_STEPS:
+    for step in steps_of(state)[:5] if is_lost(state) else steps_of(state):
         values = state[step.name]
         index = (b, j)[: values.ndim]
         entry = Entry(index, float(values[index]), *_spelled(step.name, state, b, j))
@@ -52,7 +55,7 @@ def loss_back_stage(state: State, dlogits: FloatArray, nudged: Callable[[tuple[i
         return Stage("backward, through the loss", [last], LOST)
     slopes, (b, j), shape = go_back(state), _worst(state), dlogits.shape
     found = []
-    for step in reversed(LOSS_STEPS):
+    for step in reversed(steps_of(state)):
         values = slopes[step.name]
         index = (b, j)[: values.ndim]
         nudge = _nudged(state, step.name, index, float(values[index]), relative=step.relative)
@@ -85,10 +88,11 @@ def _to_logits(state: State, slopes: State) -> Quantity:
 def _at_one_blow(state: State, dlogits: FloatArray, nudged: Callable[[tuple[int, ...]], Nudge]) -> Quantity:
     """What the eight steps come to, by the kernel."""
     b, j = _worst(state)
-    p, examples = float(state["p"][b, j]), len(dlogits)
-    text, total = f"({number(p)} - 1) / {examples}", (p - 1) / examples
+    p, target, examples = float(state["p"][b, j]), float(state["target"][b, j]), len(dlogits)
+    text, total = f"({number(p)} - {number(target)}) / {examples}", (p - target) / examples
+    formula = SMOOTHED_AT_ONE_BLOW if is_smoothed(state) else AT_ONE_BLOW
     entry = Entry((b, j), float(dlogits[b, j]), text, total, nudge=nudged((b, j)))
-    return Quantity("dlogits", AT_ONE_BLOW, stats(dlogits), 2 * dlogits.size, entry)
+    return Quantity("dlogits", formula, stats(dlogits), 2 * dlogits.size, entry)
 
 
 def _nudged(state: State, name: str, index: tuple[int, ...], gradient: float, relative: bool = False) -> Nudge:
@@ -115,6 +119,7 @@ def _spelled(name: str, state: State, b: int, j: int) -> Spelled:
     """A step's number for example b and class j, from the numbers before it."""
     of = _at(state, b, j)
     logits, exps, picked = (state[key].tolist() for key in ("logits", "exps", "picked"))
+    shares = (state["target"][b] * state["logp"][b]).tolist() if is_smoothed(state) else []
     spelled: dict[str, Callable[[], Spelled]] = {
         "top": lambda: Spelled(f"the largest of {', '.join(map(number, logits[b]))}", max(logits[b])),
         "shifted": lambda: Spelled(f"{number(of['logits'])} - {inner(of['top'])}", of["logits"] - of["top"]),
@@ -122,23 +127,34 @@ def _spelled(name: str, state: State, b: int, j: int) -> Spelled:
         "sums": lambda: Spelled(listed(exps[b]), math.fsum(exps[b])),
         "p": lambda: Spelled(f"{number(of['exps'])} / {number(of['sums'])}", of["exps"] / of["sums"]),
         "logp": lambda: Spelled(f"log({number(of['p'])})", math.log(of["p"])),
-        "picked": lambda: Spelled(f"logp[{b},{j}]", of["logp"]),
+        "picked": lambda: (
+            Spelled(listed(shares), math.fsum(shares)) if shares else Spelled(f"logp[{b},{j}]", of["logp"])
+        ),
         "loss": lambda: Spelled(f"-({listed(picked)}) / {len(picked)}", -math.fsum(picked) / len(picked)),
     }
     return spelled[name]()
 
 
 def _spelled_back(name: str, state: State, slopes: State, b: int, j: int) -> Spelled:
-    """The gradient of a step's number, from the gradients after it; of dp's row only the label's number is not 0."""
+    """The gradient of a step's number, from the gradients after it; of dp's row only a target's numbers are not 0."""
     of, d, examples = _at(state, b, j), _at(slopes, b, j), len(state["picked"])
+    smoothed, shares = is_smoothed(state), (slopes["p"][b] * state["p"][b]).tolist()
     row = slopes["shifted"][b].tolist()
     spelled: dict[str, Callable[[], Spelled]] = {
         "loss": lambda: Spelled("1", 1.0),
         "picked": lambda: Spelled(f"-1 / {examples}", -1 / examples),
-        "logp": lambda: Spelled(f"dpicked[{b}], as {j} is the label", d["picked"]),
+        "logp": lambda: (
+            Spelled(f"{number(d['picked'])} * {number(of['target'])}", d["picked"] * of["target"])
+            if smoothed
+            else Spelled(f"dpicked[{b}], as {j} is the label", d["picked"])
+        ),
         "p": lambda: Spelled(f"{number(d['logp'])} / {number(of['p'])}", d["logp"] / of["p"]),
-        "sums": lambda: Spelled(
-            f"-({number(d['p'])} * {number(of['p'])}) / {number(of['sums'])}", -d["p"] * of["p"] / of["sums"]
+        "sums": lambda: (
+            Spelled(f"-({listed(shares)}) / {number(of['sums'])}", -math.fsum(shares) / of["sums"])
+            if smoothed
+            else Spelled(
+                f"-({number(d['p'])} * {number(of['p'])}) / {number(of['sums'])}", -d["p"] * of["p"] / of["sums"]
+            )
         ),
         "exps": lambda: Spelled(
             f"{number(d['p'])} / {number(of['sums'])} + {inner(d['sums'])}", d["p"] / of["sums"] + d["sums"]

@@ -2,7 +2,7 @@
 
     top -> shifted -> exps -> sums -> p -> logp -> picked -> loss
 
-Each is one line anybody can differentiate. Going back through all eight comes to (p - onehot) / B, which is what the
+Each is one line anybody can differentiate. Going back through all eight comes to (p - target) / B, which is what the
 kernel computes, and what makes softmax and cross-entropy belong together. The kernel forms no log(p), either: where p
 is so small that it is stored as 0, its logarithm is lost, and log(sum of exps) - logit is not.
 """
@@ -15,7 +15,8 @@ import numpy as np
 from numnet.explain.formulas import Formula
 from numnet.kernels import FloatArray
 
-State = dict[str, FloatArray]  # each step's numbers by name, the logits as "logits"; "onehot" float (B, C)
+# Each step's numbers by name, the logits as "logits"; "onehot" and "target" float (B, C), without smoothing the same
+State = dict[str, FloatArray]
 Count = Callable[[int, int], int]  # of operations, for B images and C classes
 
 
@@ -101,20 +102,47 @@ LOSS_STEPS = (
         lambda s, d: np.array(1.0), lambda b, c: 0,
     ),
 )  # fmt: skip
+PICKED = 6  # the place of "picked" among the steps
+SMOOTHED_STEPS = (
+    *LOSS_STEPS[: PICKED - 1],
+    LOSS_STEPS[PICKED - 1]._replace(
+        back=Formula("dlogp[b,j] = dpicked[b] * target[b,j]", "dlogp = dpicked * target",
+                     "each class counts by its share of the target"),
+        backward=lambda s, d: _column(d["picked"]) * s["target"],
+    ),
+    LOSS_STEPS[PICKED]._replace(
+        formula=Formula("picked[b] = sum_j target[b,j] * logp[b,j]", "picked = (target * logp).sum(axis=1)",
+                        "labels are smoothed by s: target[b,j] is s / C, and for the label 1 - s more"),
+        forward=lambda s: (s["target"] * s["logp"]).sum(axis=1), flops=lambda b, c: 2 * b * c,
+    ),
+    *LOSS_STEPS[PICKED + 1 :],
+)  # fmt: skip
 TO_LOGITS = Formula(
     "dlogits[b,j] = dshifted[b,j], and dtop[b] more for the largest", "dlogits = dshifted; dlogits[rows, top] += dtop",
     "logits goes two ways, into shifted and into top",
 )  # fmt: skip
 
 
-def take_steps(logits: FloatArray, labels: Any) -> State:
+def take_steps(logits: FloatArray, labels: Any, smoothing: float = 0.0) -> State:
     """All eight forward: logits float (B, C), labels int (B,)."""
-    return _from({"logits": logits, "onehot": np.eye(logits.shape[1])[labels]}, 0)
+    onehot = np.eye(logits.shape[1])[labels]
+    target = (1 - smoothing) * onehot + smoothing / logits.shape[1]
+    return _from({"logits": logits, "onehot": onehot, "target": target}, 0)
+
+
+def is_smoothed(state: State) -> bool:
+    """Whether what is right is more than the label."""
+    return not np.array_equal(state["target"], state["onehot"])
+
+
+def steps_of(state: State) -> tuple[LossStep, ...]:
+    """The eight steps: with smoothing, two of them are others."""
+    return SMOOTHED_STEPS if is_smoothed(state) else LOSS_STEPS
 
 
 def _from(state: State, first: int) -> State:
     with np.errstate(divide="ignore"):  # log(0), where a p is stored as 0
-        for step in LOSS_STEPS[first:]:
+        for step in steps_of(state)[first:]:
             state[step.name] = step.forward(state)
     return state
 
@@ -122,7 +150,7 @@ def _from(state: State, first: int) -> State:
 def go_back(state: State) -> State:
     """The gradient of each step's numbers, and of the logits, by name without the d."""
     slopes: State = {}
-    for step in reversed(LOSS_STEPS):
+    for step in reversed(steps_of(state)):
         slopes[step.name] = step.backward(state, slopes)
     largest = state["logits"].argmax(axis=1)
     slopes["logits"] = slopes["shifted"].copy()

@@ -61,6 +61,7 @@ class Oracle:
     network : in float64; its parameters are nudged and put back
     images : float64 (B, D)    labels : int (B,)
     draw : the randomness of the step, whose masks are the same at each look
+    smoothing : of the labels, as the run has it
 
     loss : where nothing is nudged, in nats
     noise : what rounding can add to a slope, or take from it
@@ -68,8 +69,11 @@ class Oracle:
     Raises NonFiniteError where the loss is NaN or infinite, DataError where a second look finds another loss.
     """
 
-    def __init__(self, network: Network, images: Floats, labels: npt.NDArray[np.integer], draw: Draw | None) -> None:
-        self.network, self.images, self.labels, self.draw = network, images, labels, draw
+    def __init__(
+        self, network: Network, images: Floats, labels: npt.NDArray[np.integer], draw: Draw | None,
+        smoothing: float = 0.0,
+    ) -> None:  # fmt: skip
+        self.network, self.images, self.labels, self.draw, self.smoothing = network, images, labels, draw, smoothing
         self._place: _Place | None = None
         first, again = self._look(0, images)[0], self._look(0, images)[0]
         self.loss = float(first.mean())
@@ -164,7 +168,7 @@ class Oracle:
             if not isinstance(each, SMOOTH):
                 sides.append(np.packbits(x > 0).tobytes())
             x = each.forward(x, draw=self.draw)
-        return cross_entropies(x, self.labels), b"".join(sides)
+        return cross_entropies(x, self.labels, self.smoothing), b"".join(sides)
 
     def _look_along(self, nudges: Floats) -> tuple[Floats, bytes]:
         """The same from all parameters nudged at once, float64 (P,)."""
@@ -206,8 +210,10 @@ def unit_vector(random: np.random.Generator, size: int) -> Floats:
     return np.asarray(direction / np.linalg.norm(direction))
 
 
-def cross_entropies(logits: Floats, labels: npt.NDArray[np.integer]) -> Floats:
+def cross_entropies(logits: Floats, labels: npt.NDArray[np.integer], smoothing: float = 0.0) -> Floats:
     """log(sum of exp(logits)) less the logit of the label, for each example: float64 (B, C), int (B,) -> float64 (B,).
+
+    With smoothing, less what the logits come to by their shares in the target: the label's 1 - s, and s / C for all.
 
     The largest of the exps is taken out of the sum: 1 + (what the others are beside it). So even where the network
     is sure of itself, and the loss next to nothing, no digit of it is lost.
@@ -216,4 +222,7 @@ def cross_entropies(logits: Floats, labels: npt.NDArray[np.integer]) -> Floats:
     top = logits.argmax(axis=1)
     beside = np.exp(logits - logits[rows, top][:, None])
     beside[rows, top] = 0
-    return np.asarray(np.log1p(beside.sum(axis=1)) + (logits[rows, top] - logits[rows, labels]))
+    found = np.log1p(beside.sum(axis=1)) + (logits[rows, top] - logits[rows, labels])
+    if smoothing:
+        found += smoothing * (logits[rows, labels] - logits.mean(axis=1))
+    return np.asarray(found)

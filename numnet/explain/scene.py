@@ -11,9 +11,10 @@ from numnet.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
     from numnet.data.datasets import Dataset
-    from numnet.kernels import ByteArray
+    from numnet.kernels import ByteArray, FloatArray
     from numnet.nn.network import Network
     from numnet.nn.optim import Optimizer
+    from numnet.training.recipes import Recipe
 
 MOST_STEPS = 10_000  # with more it takes long and shows nothing else
 IMAGES = 8  # of a minibatch: few enough to be read one by one
@@ -27,19 +28,21 @@ class Scene:
 
     about : the network and the minibatch in words
     network : with the kernels and in the type that were asked for
-    images : uint8 (B, …)    labels : uint8 (B,)
+    images : uint8 (B, …), or float (B, …) of 0..1, distorted as the run does it    labels : uint8 (B,)
     step : which one comes next, from 0    seed : of its dropout masks
-    optimizer : with what it remembers    learning_rate : of the step
+    optimizer : with what it remembers, and its aids    learning_rate : of the step
+    smoothing : of the labels
     """
 
     about: str
     network: "Network"
-    images: "ByteArray"
+    images: "ByteArray | FloatArray"
     labels: "ByteArray"
     step: int
     seed: int
     optimizer: "Optimizer"
     learning_rate: float
+    smoothing: float = 0.0
 
 
 def add_flags(parser: Parser, kernels: str | None = None) -> None:
@@ -96,7 +99,6 @@ def scene(args: Namespace) -> Scene:
 
     Raises RecipeError for flags that make no sense, DataError where the data is not for the network.
     """
-    from numnet.data.batches import BatchStream
     from numnet.data.datasets import load_dataset
     from numnet.kernels import load_kernels
 
@@ -105,14 +107,27 @@ def scene(args: Namespace) -> Scene:
     dataset = load_dataset(args.data)
     found = _model(args, dataset) if args.model else _trained(args, dataset)
     count = IMAGES if args.batch is None else args.batch
-    if not 1 <= count <= found.batch_size:
-        raise RecipeError(f"--batch {count}: expected 1 to {found.batch_size}, the images of one of the run's batches")
-    stream = BatchStream(dataset.train, found.batch_size, seed=args.seed, kernels=found.network.kernels)
-    rows = stream.rows(found.step)[:count]
-    images, labels = dataset.train.images[rows], dataset.train.labels[rows]
+    recipe = found.recipe
+    if not 1 <= count <= recipe.batch_size:
+        raise RecipeError(f"--batch {count}: expected 1 to {recipe.batch_size}, the images of one of the run's batches")
+    images, labels = _images(found, dataset, args.seed, count)
     return Scene(
-        found.about, found.network, images, labels, found.step, args.seed, found.optimizer, found.learning_rate
+        found.about, found.network, images, labels, found.step, args.seed, found.optimizer, found.learning_rate,
+        recipe.label_smoothing,
     )  # fmt: skip
+
+
+def _images(found: "_Found", dataset: "Dataset", seed: int, count: int) -> "tuple[ByteArray | FloatArray, ByteArray]":
+    """The first images of the next batch, as the run sees them, and their labels."""
+    from numnet.training.loop import stream
+
+    split = found.recipe.trained_on(dataset).train
+    batches = stream(found.network, split, found.recipe.batch_size, seed, found.recipe.distortion)
+    rows = batches.rows(found.step)[:count]
+    if not found.recipe.distortion:
+        return split.images[rows], split.labels[rows]
+    floats = batches.batch(found.step).images[:count].clip(max=1)  # a mix of ones may be a rounding more than 1
+    return floats.reshape(count, *split.images.shape[1:]), split.labels[rows]
 
 
 class _Found(NamedTuple):
@@ -123,18 +138,20 @@ class _Found(NamedTuple):
     optimizer: "Optimizer"
     learning_rate: float
     step: int
-    batch_size: int
+    recipe: "Recipe"
 
 
 def _model(args: Namespace, dataset: "Dataset") -> _Found:
     """The model's network, and the next step of its run; a fresh Adam where the file tells of no run to go on with."""
-    from numnet.nn.optim import OPTIMIZERS, Adam
+    from numnet.nn.optim import Adam
     from numnet.training.checkpoint import read
+    from numnet.training.loop import updater_of
     from numnet.training.metrics import check_fits
-    from numnet.training.schedules import SCHEDULES
+    from numnet.training.recipes import Recipe
+    from numnet.training.schedules import rate_factor
 
     checkpoint = read(args.model)
-    network, header = checkpoint.network(args.kernels), checkpoint.header
+    network, header = checkpoint.network(args.kernels, to_train=True), checkpoint.header
     args.seed = header.seed if args.seed is None else args.seed
     try:
         check_fits(network, dataset.train)
@@ -144,40 +161,48 @@ def _model(args: Namespace, dataset: "Dataset") -> _Found:
         ) from None
     if not checkpoint.vectors or header.recipe is None:
         about = f"{args.model} with a fresh Adam at {LEARNING_RATE:g}, as the file holds no run to go on with"
-        return _Found(about, network, Adam(network.kernels, network.parameters), LEARNING_RATE, 0, BATCH)
+        plain = Recipe("no run", "", learning_rate=LEARNING_RATE, batch_size=BATCH)
+        return _Found(about, network, Adam(network.kernels, network.parameters), LEARNING_RATE, 0, plain)
     recipe = checkpoint.recipe()
-    optimizer = OPTIMIZERS[recipe.optimizer](network.kernels, network.parameters)
+    optimizer = updater_of(network, recipe.optimizer, **recipe.aids())
     for name, vector in checkpoint.vectors.items():
         optimizer.vectors[name][:] = vector
     over = header.step >= header.horizon
-    rate = recipe.learning_rate * SCHEDULES[recipe.schedule](header.step - over, header.horizon)
+    rate = recipe.learning_rate * rate_factor(recipe.schedule, header.step - over, header.horizon, recipe.warmup)
     about = f"{args.model}, after {header.step} steps{' (its run is over; one step more)' * over}"
-    return _Found(about, network, optimizer, rate, header.step, recipe.batch_size)
+    if checkpoint.best or recipe.average:
+        about += ", with the weights that training goes on from, not those that predict uses"
+    return _Found(about, network, optimizer, rate, header.step, recipe)
 
 
 def _trained(args: Namespace, dataset: "Dataset") -> _Found:
     """The recipe's network after its first steps, its optimizer as these left it, and the rate of the next step."""
-    from numnet.data.batches import BatchStream
-    from numnet.nn.optim import OPTIMIZERS
     from numnet.randomness import Draw
-    from numnet.training.loop import count_steps, training_step
+    from numnet.training.loop import count_steps, stream, training_step, updater_of
     from numnet.training.recipes import find_recipe
-    from numnet.training.schedules import SCHEDULES
+    from numnet.training.schedules import rate_factor
 
     recipe = find_recipe(args.recipe or "intended")
-    total = count_steps(recipe.steps, recipe.epochs, recipe.batch_size, len(dataset.train))
+    split = recipe.trained_on(dataset).train
+    total = count_steps(recipe.steps, recipe.epochs, recipe.batch_size, len(split))
     if args.steps >= total:
         raise RecipeError(f"--steps {args.steps}: expected less than the {total:,} that recipe {recipe.name} takes")
-    rates = [recipe.learning_rate * SCHEDULES[recipe.schedule](step, total) for step in range(args.steps + 1)]
+    rates = [
+        recipe.learning_rate * rate_factor(recipe.schedule, step, total, recipe.warmup)
+        for step in range(args.steps + 1)
+    ]  # fmt: skip
     network = recipe.network(dataset.inputs, dataset.classes, seed=args.seed, kernels="textbook")
-    optimizer = OPTIMIZERS[recipe.optimizer](network.kernels, network.parameters)
-    batches = BatchStream(dataset.train, recipe.batch_size, seed=args.seed, kernels=network.kernels)
+    optimizer = updater_of(network, recipe.optimizer, **recipe.aids())
+    batches = stream(network, split, recipe.batch_size, args.seed, recipe.distortion)
     for step in range(args.steps):
         draw = Draw(args.seed, step)
-        training_step(network, optimizer, batches.batch(step), draw=draw, learning_rate=rates[step])
+        training_step(
+            network, optimizer, batches.batch(step),
+            draw=draw, learning_rate=rates[step], smoothing=recipe.label_smoothing,
+        )  # fmt: skip
     about = f"recipe {recipe.name}, {f'after {args.steps} steps' if args.steps else 'as it begins'}"
     own = network.twin(kernels=args.kernels, dtype=network.dtype)
-    return _Found(about, own, optimizer, rates[-1], args.steps, recipe.batch_size)
+    return _Found(about, own, optimizer, rates[-1], args.steps, recipe)
 
 
 def have_compiled(network: "Network") -> None:

@@ -1,4 +1,7 @@
-"""The optimizer's step in a trace: what it remembers, how far it moves each tensor, and what that does to the loss."""
+"""The optimizer's step in a trace: what it remembers, how far it moves each tensor, and what that does to the loss.
+
+Its aids are part of the step: gradients that are scaled down before, weights that shrink, an average that follows.
+"""
 
 import math
 
@@ -9,6 +12,7 @@ from numnet.explain.numbers import Spelled, inner, number
 from numnet.explain.scene import Scene
 from numnet.explain.trace import Entry, Quantity, Stage, stats
 from numnet.kernels import FloatArray, IntArray
+from numnet.nn.aids import Averaging, Clipping, Decay, aided
 from numnet.nn.layers import Layer
 from numnet.nn.network import Network
 from numnet.nn.optim import SGD, Adam, Optimizer
@@ -17,28 +21,72 @@ from numnet.nn.optim import SGD, Adam, Optimizer
 # "Ratio of weights:updates".
 USUAL = 1e-3
 ADAM_FLOPS, SGD_FLOPS = 12, 4  # of one parameter: 3 for m, 4 for v, 5 for w; 2 for the velocity, 2 for w
+CLIP_FLOPS, DECAY_FLOPS, AVERAGE_FLOPS = (
+    3,
+    1,
+    3,
+)  # a square, a sum, a product; a product; a difference, a product, a sum
 
 
 class Update:
     """The step that a scene's optimizer is about to take, taken on a copy.
 
-    before, after : the parameters, float64 (P,)    step : from one to the other    gradients : float64 (P,)
+    before, after : the parameters, float64 (P,)    step : from one to the other
+    gradients : float64 (P,)    clipped : what the optimizer is given for them
     vectors : what the optimizer remembered before, by name
     """
 
     def __init__(self, scene: Scene, exact: Network) -> None:
         self.scene, self.rate, self.t = scene, scene.learning_rate, scene.step + 1
         self.before, self.gradients = exact.parameters.copy(), exact.gradients.copy()
-        self.optimizer = _in_float64(scene.optimizer, exact)
-        self.vectors = {name: vector.copy() for name, vector in self.optimizer.vectors.items()}
-        self.after = self.before.copy()
-        self.optimizer.update(self.after, self.gradients, step=scene.step, learning_rate=self.rate)
+        self.optimizer, self.aids = _taken_apart(scene.optimizer, exact)
+        whole = aided(self.optimizer, exact.kernels, exact.parameters, len(exact.weights), **self.aids)
+        for name, vector in scene.optimizer.vectors.items():
+            whole.vectors[name][:] = vector
+        self.vectors = {name: vector.copy() for name, vector in whole.vectors.items()}
+        self.after, self.clipped = self.before.copy(), self.gradients.copy()
+        whole.update(self.after, self.clipped, step=scene.step, learning_rate=self.rate)
+        self.vectors_after = whole.vectors
         self.step = self.after - self.before
-        self._exact = exact
+        self._exact, self._weights = exact, len(exact.weights)
 
     @property
-    def formula(self) -> Formula:
-        """What the optimizer remembers, and what it does with it, to each parameter by itself."""
+    def norm(self) -> float:
+        """Of all gradients together."""
+        return float(np.linalg.norm(self.gradients))
+
+    @property
+    def factor(self) -> float:
+        """What clipping multiplies the gradients by."""
+        return min(1.0, self.aids["clip"] / self.norm) if self.aids["clip"] and self.norm else 1.0
+
+    def decay(self, place: int) -> float:
+        """The share that is taken away of one parameter, by its place in the flat vector; of a bias it is 0."""
+        return self.rate * self.aids["weight_decay"] if place < self._weights else 0.0
+
+    @property
+    def share(self) -> float:
+        """Of the way to the parameters, how much their average goes."""
+        decay = self.aids["average"]
+        return (1 - decay) / (1 - decay**self.t)
+
+    def formula(self, place: int) -> Formula:
+        """What the optimizer remembers, and what it does with it, to each parameter of this one's kind by itself."""
+        plain = self._plain_formula
+        clip, decay = self.aids["clip"], self.decay(place)
+        last, why = "", plain.why
+        if clip:
+            how = f"all are scaled by {number(self.factor)}" if self.factor < 1 else "they stay as they are"
+            why += (
+                f". Gradients are clipped to a norm of {clip:g}: that of all together is {number(self.norm)}, so {how}"
+            )
+        if decay:
+            last = " - rate * decay * w"
+            why += f". Weights, not biases, shrink by rate * decay = {number(decay)} of themselves, whatever dw is"
+        return Formula(plain.by_index, plain.by_matrix + last, why)
+
+    @property
+    def _plain_formula(self) -> Formula:
         if isinstance(self.optimizer, SGD):
             velocity = f"velocity = {self.optimizer.momentum:g} * velocity + dw"
             return Formula(velocity, "step = -rate * velocity", "a ball that rolls downhill")
@@ -59,12 +107,28 @@ class Update:
 
     def remembered(self, place: int) -> dict[str, tuple[float, float]]:
         """What the optimizer remembers of one parameter, before and after."""
-        after = self.optimizer.vectors
+        after = self.vectors_after
         return {name: (float(self.vectors[name][place]), float(after[name][place])) for name in after}
 
     def spell(self, place: int) -> Spelled:
         """The step of one parameter, by its place in the flat vector."""
-        dw = float(self.gradients[place])
+        raw = float(self.gradients[place])
+        text, value, note = self._spell_plain(place, self.factor * raw)
+        if self.factor < 1:
+            note = f"dw = {number(self.factor)} * {inner(raw)}{', ' * bool(note)}{note}"
+        if decay := self.decay(place):
+            w = float(self.before[place])
+            text, value = f"{text} - {number(decay)} * {inner(w)}", value - decay * w
+        return Spelled(text, value, note)
+
+    def spell_average(self, place: int) -> Spelled:
+        """The average of one parameter after the step."""
+        kept, w, share = float(self.vectors["average"][place]), float(self.after[place]), self.share
+        text = f"{number(kept)} + {number(share)} * ({number(w)} - {inner(kept)})"
+        return Spelled(text, kept + share * (w - kept))
+
+    def _spell_plain(self, place: int, dw: float) -> Spelled:
+        """The step that the optimizer itself takes."""
         if isinstance(self.optimizer, SGD):
             velocity = self.optimizer.momentum * float(self.vectors["velocity"][place]) + dw
             return Spelled(f"-{number(self.rate)} * {inner(velocity)}", -self.rate * velocity)
@@ -100,20 +164,35 @@ def update_stages(update: Update, exact: Network, loss: float, loss_after: float
     return [*stages, Stage("after the step, on the same images and masks", [], note)]
 
 
+AVERAGE = Formula(
+    "average = average + share * (w - average)", "average += share * (w - average)",
+    "the network that is used in the end has this mean of the weights, which wander about the place they look for",
+)  # fmt: skip
+
+
 def _quantities(update: Update, layer: Layer) -> list[Quantity]:
-    """How far each of a layer's tensors moves; spelled out for its largest gradient."""
+    """How far each of a layer's tensors moves, and where its average goes; spelled out for its largest gradient."""
     found = []
     for name in layer.parameter_shapes():
         places = update.places(layer, name)
         step, tensor = update.step[places], getattr(layer, name)
         index = np.unravel_index(abs(getattr(layer, f"d{name}")).argmax(), tensor.shape)
-        place = int(places[index])
-        entry = Entry(tuple(int(i) for i in index), float(step[index]), *update.spell(place))
-        flops = (SGD_FLOPS if isinstance(update.optimizer, SGD) else ADAM_FLOPS) * step.size
-        found.append(
-            Quantity(f"step of {name}", update.formula, stats(step), flops, entry, note=_share(step, tensor))
-        )  # fmt: skip
+        at, place = tuple(int(i) for i in index), int(places[index])
+        entry = Entry(at, float(step[index]), *update.spell(place))
+        flops = _flops(update, place) * step.size
+        formula, note = update.formula(place), _share(step, tensor)
+        found.append(Quantity(f"step of {name}", formula, stats(step), flops, entry, note=note))
+        if update.aids["average"]:
+            average = update.vectors_after["average"][places]
+            entry = Entry(at, float(average[index]), *update.spell_average(place))
+            found.append(Quantity(f"average of {name}", AVERAGE, stats(average), AVERAGE_FLOPS * average.size, entry))
     return found
+
+
+def _flops(update: Update, place: int) -> int:
+    """Of the step of one parameter."""
+    plain = SGD_FLOPS if isinstance(update.optimizer, SGD) else ADAM_FLOPS
+    return plain + CLIP_FLOPS * bool(update.aids["clip"]) + DECAY_FLOPS * bool(update.decay(place))
 
 
 def _share(step: FloatArray, tensor: FloatArray) -> str:
@@ -123,14 +202,19 @@ def _share(step: FloatArray, tensor: FloatArray) -> str:
     return f"{np.linalg.norm(step) / np.linalg.norm(tensor):.1e} of the tensor's norm; {USUAL:g} is usual"
 
 
-def _in_float64(kept: Optimizer, exact: Network) -> Adam | SGD:
-    """The same optimizer, with what it remembers, for a twin in float64."""
-    found: Adam | SGD
+def _taken_apart(kept: Optimizer, exact: Network) -> tuple[Adam | SGD, dict[str, float]]:
+    """The optimizer inside its aids, for a twin in float64, remembering nothing; and the number of each aid, or 0."""
+    aids = {"clip": 0.0, "weight_decay": 0.0, "average": 0.0}
+    while isinstance(kept, Clipping | Decay | Averaging):
+        match kept:
+            case Clipping():
+                aids["clip"] = kept.most
+            case Decay():
+                aids["weight_decay"] = kept.rate
+            case Averaging():
+                aids["average"] = kept.decay
+        kept = kept.inner
     if isinstance(kept, Adam):
-        found = Adam(exact.kernels, exact.parameters, epsilon=kept.epsilon, epsilon_form=kept.epsilon_form)
-    else:
-        assert isinstance(kept, SGD)
-        found = SGD(exact.kernels, exact.parameters, momentum=kept.momentum)
-    for name, vector in kept.vectors.items():
-        found.vectors[name][:] = vector
-    return found
+        return Adam(exact.kernels, exact.parameters, epsilon=kept.epsilon, epsilon_form=kept.epsilon_form), aids
+    assert isinstance(kept, SGD)
+    return SGD(exact.kernels, exact.parameters, momentum=kept.momentum), aids

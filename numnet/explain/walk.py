@@ -22,6 +22,10 @@ from numnet.randomness import Draw
 
 TRIES = 20  # entries that are tried until one is met whose nudge switches no ReLU
 LABELS = 20  # that are shown
+DISTORTED = (
+    "no ink is 0, full ink is 1; each image is turned, stretched, moved and bent as this run does it in this epoch; "
+    "between pixels the four round a place are mixed by nearness"
+)
 
 
 class Walk:
@@ -36,7 +40,7 @@ class Walk:
         self.exact = scene.network.twin(kernels="textbook", dtype=np.float64)
         self.x = self.exact.to_floats(self.exact.flat_images(scene.images))
         self.draw = Draw(scene.seed, scene.step)
-        self.oracle = Oracle(self.exact, self.x, scene.labels, self.draw)
+        self.oracle = Oracle(self.exact, self.x, scene.labels, self.draw, scene.smoothing)
         self.about = f"{scene.about}, {len(self.x)} images, seed {scene.seed}"
         self.pass_again()
 
@@ -45,7 +49,7 @@ class Walk:
         inputs = [self.x]
         for layer in self.exact.layers:
             inputs.append(layer.forward(inputs[-1], draw=self.draw).copy())
-        _, dy = cross_entropy(self.exact.kernels, inputs[-1], self.scene.labels)
+        _, dy = cross_entropy(self.exact.kernels, inputs[-1], self.scene.labels, self.scene.smoothing)
         lowest = min(layer.index for layer in self.exact.layers if layer.parameter_shapes())
         self.passages: list[Passage] = []
         for layer in reversed(self.exact.layers):
@@ -57,7 +61,7 @@ class Walk:
     def loss(self) -> float:
         """Of the minibatch, with the parameters as they are now."""
         logits = self.exact.forward(self.x, draw=self.draw)
-        return float(cross_entropies(logits, self.scene.labels).mean())
+        return float(cross_entropies(logits, self.scene.labels, self.scene.smoothing).mean())
 
     def nudge(self, gradient: float, layer: int, x: FloatArray, index: tuple[int, ...]) -> Nudge:
         """A gradient of what layer `layer` is given, float64 (B, D); judged by what the loss does."""
@@ -75,7 +79,7 @@ class Walk:
     def trace(self) -> Trace:
         """The step as a trace."""
         logits, dlogits = self.passages[-1].y, self.passages[-1].dy
-        state = take_steps(logits, self.scene.labels)
+        state = take_steps(logits, self.scene.labels, self.scene.smoothing)
         behind = len(self.passages)
         stages = [
             _images(self.x, self.scene),
@@ -103,9 +107,9 @@ class Walk:
         if network.kernels_name == "textbook":
             return {}
         own, exact = (net.twin(kernels=net.kernels_name, dtype=net.dtype) for net in (network, self.exact))
-        found = SecondLink(own, exact, self.x, self.scene.labels, self.draw).compare()
+        link = SecondLink(own, exact, self.x, self.scene.labels, self.draw, self.scene.smoothing)
         keys = [(layer.index, f"d{name}") for layer in own.layers for name in layer.parameter_shapes()]
-        return dict(zip(keys, found, strict=True))
+        return dict(zip(keys, link.compare(), strict=True))
 
     def _forward(self, passage: Passage) -> Stage:
         account = forward_account(passage)
@@ -147,8 +151,12 @@ def _by_size(values: FloatArray) -> Iterator[tuple[int, ...]]:
 def _images(x: FloatArray, scene: Scene) -> Stage:
     """What goes in."""
     index = next(_by_size(x))
-    pixel = int(scene.images.reshape(len(x), -1)[index])
-    entry = Entry(index, float(x[index]), f"{pixel} / 255", pixel / 255)
-    formula = Formula("x[b,i] = pixel[b,i] / 255", "x = pixels / 255", "no ink is 0, full ink is 1")
+    pixel = scene.images.reshape(len(x), -1)[index]
+    if scene.images.dtype == np.uint8:
+        entry = Entry(index, float(x[index]), f"{pixel} / 255", int(pixel) / 255)
+        formula = Formula("x[b,i] = pixel[b,i] / 255", "x = pixels / 255", "no ink is 0, full ink is 1")
+    else:
+        entry = Entry(index, float(x[index]), "a mix of the four pixels round its place", float(pixel))
+        formula = Formula("x[b,i] = pixel[b, place of i] / 255", "x = distort(pixels) / 255", DISTORTED)
     labels = ", ".join(str(label) for label in scene.labels[:LABELS]) + ", …" * (len(x) > LABELS)
     return Stage("the images", [Quantity("x", formula, stats(x), x.size, entry)], f"labels: {labels}")

@@ -83,9 +83,6 @@ class Averaging:
         return (1 - self.decay) / (1 - self.decay ** (step + 1))
 
 
-Aid = Clipping | Decay | Averaging
-
-
 def aided(
     optimizer: Optimizer, kernels: Kernels, w: FloatArray, weights: int,
     *, clip: float = 0.0, weight_decay: float = 0.0, average: float = 0.0,

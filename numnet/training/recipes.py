@@ -189,6 +189,10 @@ class Recipe:
             "bias": self.bias,
         }
 
+    def aids(self) -> dict[str, float]:
+        """The keyword arguments of `updater_of` that are the recipe's."""
+        return {"clip": self.clip, "weight_decay": self.weight_decay, "average": self.average}
+
     def training(self) -> dict[str, Any]:
         """The keyword arguments of `fit` that are the recipe's."""
         names = ("steps", "epochs", "batch_size", "optimizer", "learning_rate", "schedule", *AIDS)

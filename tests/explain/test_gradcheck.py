@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import numnet
-from numnet.errors import DataError, NonFiniteError
+from numnet.errors import DataError, NonFiniteError, RecipeError
 from numnet.explain import oracle
 from numnet.explain.gradcheck import fill_gradients, gradcheck
 from numnet.explain.oracle import H, Oracle, cross_entropies
@@ -657,3 +657,29 @@ def test_what_can_not_be_is_refused_in_a_line(numnet_command: Command, flags: st
     assert (run.returncode, run.stdout) == (2, "")
     assert told in run.stderr
     assert run.stderr.count("\n") == 1
+
+
+# Smoothed labels
+
+
+@pytest.mark.parametrize("kernels", ["textbook", "numba"])
+def test_the_gradient_of_the_smoothed_loss_passes_and_that_of_another_does_not(
+    kernels: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, labels = minibatch()
+    network = Network.mlp(SIZES, kernels=kernels, activation="tanh", bias=0.1)
+    assert gradcheck(network, images, labels, smoothing=0.2).passed
+    monkeypatch.setattr("numnet.explain.oracle.cross_entropies", lambda x, y, s: cross_entropies(x, y, 0.9 * s))
+    assert not gradcheck(network, images, labels, smoothing=0.2).passed
+
+
+def test_the_oracles_smoothed_loss_is_its_definition() -> None:
+    logits, labels = 5 * np.random.default_rng(0).standard_normal((7, 4)), np.arange(7) % 4
+    logp = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    target = 0.7 * np.eye(4)[labels] + 0.3 / 4
+    np.testing.assert_allclose(cross_entropies(logits, labels, 0.3), -(target * logp).sum(axis=1), rtol=1e-12)
+
+
+def test_a_smoothing_that_is_no_share_is_refused() -> None:
+    with pytest.raises(RecipeError, match="a label smoothing of 1"):
+        gradcheck(textbook(), *minibatch(), smoothing=1)

@@ -12,6 +12,7 @@ from numnet.explain import loss_steps
 from numnet.explain.numbers import folded, listed, spelled_sum
 from numnet.explain.scene import Scene
 from numnet.explain.step import lines
+from numnet.explain.update import Update
 from numnet.explain.walk import Walk
 from numnet.kernels import compiled, textbook
 from numnet.nn.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Tanh
@@ -227,3 +228,56 @@ def test_a_kernel_whose_dlogits_is_off_is_called_wrong(scene: MakeScene, monkeyp
     trace = Walk(scene("tanh")).trace()
     assert [stage.title for stage in trace.stages if stage.wrong] == ["backward, through the loss"]
     assert not trace.passed
+
+
+AIDS = {"clip": 0.01, "weight_decay": 0.5, "average": 0.9}
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_step_with_smoothing_and_every_aid_adds_up_and_is_what_the_loss_does(
+    scene: MakeScene, activation: str, optimizer: str
+) -> None:
+    trace = Walk(scene(activation, optimizer=optimizer, dropout=0.3, smoothing=0.2, **AIDS)).trace()
+    assert trace.passed
+    assert all(len(line) <= 80 for line in lines(trace))
+    story = " ".join("\n".join(lines(trace)).split())
+    for words in ("picked = (target * logp).sum(axis=1)", "dlogits = (p - target) / B", "- rate * decay * w",
+                  "Gradients are clipped to a norm of 0.01", "average += share * (w - average)"):  # fmt: skip
+        assert words in story
+
+
+def test_the_smoothed_loss_of_a_trace_is_its_definition_by_hand(scene: MakeScene) -> None:
+    place = scene("tanh", smoothing=0.2)
+    logits = place.network.forward(place.images / 255, draw=None)
+    logp = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    target = 0.8 * np.eye(5)[place.labels] + 0.2 / 5
+    assert Walk(place).trace().loss == pytest.approx(-(target * logp).sum(axis=1).mean(), rel=1e-12)
+
+
+def test_a_kernel_that_smooths_otherwise_is_called_wrong(scene: MakeScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = textbook.softmax_cross_entropy
+
+    def spoiled(logits: Any, labels: Any, scale: float, smoothing: float, *outs: Any) -> None:
+        honest(logits, labels, scale, 1.001 * smoothing, *outs)
+
+    monkeypatch.setattr(textbook, "softmax_cross_entropy", spoiled)
+    assert not Walk(scene("tanh", smoothing=0.2)).trace().passed
+    assert Walk(scene("tanh")).trace().passed
+
+
+def test_the_step_of_a_weight_with_every_aid_is_that_of_the_formulas(scene: MakeScene) -> None:
+    """SGD: w - 1e-3 * 0.5 * w - 1e-3 * (0.9 * velocity + clipped dw); a bias likewise, but for the decay."""
+    place = scene("tanh", optimizer="sgd", **AIDS)
+    walk = Walk(place)
+    update = Update(place, walk.exact)
+    w, velocity = place.network.parameters, place.optimizer.vectors["velocity"]
+    dw = walk.exact.gradients * 0.01 / np.linalg.norm(walk.exact.gradients)
+    decay = np.where(np.arange(len(w)) < len(place.network.weights), 1e-3 * 0.5, 0)
+    wanted = w - decay * w - 1e-3 * (0.9 * velocity + dw)
+    np.testing.assert_allclose(update.after, wanted, rtol=1e-12)
+    share = 0.1 / (1 - 0.9**4)
+    average = place.optimizer.vectors["average"]
+    for at in (0, len(w) - 1):
+        assert update.spell(at).value == pytest.approx(wanted[at] - w[at], rel=1e-9)
+        assert update.spell_average(at).value == pytest.approx((1 - share) * average[at] + share * wanted[at], rel=1e-9)

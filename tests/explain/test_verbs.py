@@ -1,6 +1,7 @@
 """The commands as a person runs them: what they print, what they refuse, and twice the same."""
 
 import json
+import math
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from numnet.data.datasets import Dataset
+from numnet.training.checkpoint import read
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 TINY = ("--recipe", "tutorial", "--steps", "2")
@@ -161,3 +163,28 @@ def test_distortions_are_drawn(tmp_path: Path, numnet_command: Command) -> None:
     assert list(found[0]["stages"]) == ["as it is", "turned", "stretched", "leaned", "moved", "bent", "all"]
     with Image.open(out) as sheet:
         assert sheet.width > 7 * 112
+
+
+def test_of_a_run_with_aids_the_very_next_step_is_explained(
+    tiny_folder: Path, tmp_path: Path, numnet_command: Command
+) -> None:
+    """Its distorted images, its smoothed loss, its rate amid the warm-up, its clipped and decayed step, its average."""
+    model, flags = tmp_path / "m.npz", ("--data", tiny_folder, "--kernels", "textbook", "--hidden", "8,7,6")
+    aids = ("--distortion", 0.3, "--label-smoothing", 0.2, "--clip", 0.1, "--weight-decay", 0.5, "--average", 0.5)
+    run = ("--recipe", "strong", "--schedule", "cosine", "--warmup", 9, "--images", "all", *aids, "--steps", 30)
+    saved = numnet_command("-m", "numnet.train", *flags, *run, "--stop-at", 3, "--save", model, "--quiet")
+    assert saved.returncode == 0, saved.stderr
+
+    explain = ("-m", "numnet.explain", "step", "--model", model, "--data", tiny_folder, "--batch", 128, "--json")
+    told = json.loads(numnet_command(*explain).stdout)
+    after = numnet_command("-m", "numnet.train", "--resume", model, "--data", tiny_folder, "--stop-at", 4, "--quiet")
+    assert after.returncode == 0, after.stderr
+    previous, now = (read(file).parameters for file in (model.with_name("m.previous.npz"), model))
+    assert told["passed"]
+    assert "with the weights that training goes on from" in told["what"]
+    steps = [q for stage in told["stages"] for q in stage["quantities"] if q["name"] in ("step of w", "step of b")]
+    assert len(steps) == 8
+    norm = math.sqrt(sum(step["stats"]["norm"] ** 2 for step in steps))
+    assert norm == pytest.approx(np.linalg.norm(now.astype(float) - previous), rel=1e-4)
+    x = next(q for stage in told["stages"] for q in stage["quantities"] if q["name"] == "x")
+    assert x["formula"]["by_matrix"] == "x = distort(pixels) / 255"

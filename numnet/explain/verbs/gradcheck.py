@@ -63,8 +63,9 @@ def _check(args: Namespace) -> int:
         with _ProgressLine() as line:
             progress = line.show if sys.stderr.isatty() else None
             certificate = gradcheck(
-                found.network, found.images, found.labels, every=args.every, seed=args.seed, progress=progress
-            )
+                found.network, found.images, found.labels,
+                every=args.every, seed=args.seed, smoothing=found.smoothing, progress=progress,
+            )  # fmt: skip
     print(json.dumps(certificate.as_json()) if args.json else certificate)
     return 0 if certificate.passed else 1
 
