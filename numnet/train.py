@@ -18,7 +18,7 @@ from numnet.training.flags import add_flags, resolve
 from numnet.training.recipes import RECIPES, Recipe, find_recipe
 
 if TYPE_CHECKING:
-    from numnet.data.datasets import Dataset
+    from numnet.data.datasets import Dataset, Split
     from numnet.nn.network import Network
     from numnet.training.callbacks import Callback, History
     from numnet.training.metrics import Metrics
@@ -63,7 +63,9 @@ def _train(args: Namespace, origin: "Origin | None", recipe: Recipe, threads: in
         history = _fit(network, recipe, dataset, args, origin, [save, stop] if save else [], say)
         if save and stop.received:
             return _say_interrupted(save, stop.received)
-        metrics = _evaluate(network, dataset)
+        metrics = _evaluate(network, dataset.test)
+    if history.best:
+        say(f"Best after step {history.best.step}: {history.best.accuracy:.2%} of the validation images")
     say("")
     if not args.json:
         print(f"Accuracy on test set: {metrics.accuracy:.4g}")
@@ -73,7 +75,8 @@ def _train(args: Namespace, origin: "Origin | None", recipe: Recipe, threads: in
         say(f"But {find_recipe('strong').about}: python -m numnet.train --recipe strong")
     if args.json:
         timings = {"data_seconds": data_seconds, "compile_seconds": compile_seconds}
-        print(json.dumps(_report(args, recipe, threads, timings, network, origin, save, history, metrics)))
+        report = _report(args, recipe, threads, timings, network, origin, save, history, metrics)
+        print(json.dumps({**report, **_measures(network, recipe, dataset, report["steps"], metrics)}))
     code = _judge(metrics, args.require_accuracy)
     return _judge_saving(save, say) or code
 
@@ -240,10 +243,10 @@ def _judge_saving(save: "Save | None", say: Callable[[str], None]) -> int:
     return 0
 
 
-def _evaluate(network: "Network", dataset: "Dataset") -> "Metrics":
+def _evaluate(network: "Network", split: "Split") -> "Metrics":
     from numnet.training.metrics import evaluate
 
-    return evaluate(network, dataset.test)
+    return evaluate(network, split)
 
 
 def _limits(network: "Network") -> str:
@@ -267,7 +270,7 @@ def _report(
     history: "History",
     metrics: "Metrics",
 ) -> dict[str, Any]:
-    """What --json prints."""
+    """What --json prints of the run."""
     steps = len(history.losses)
     before = origin.checkpoint.header.step if origin else 0
     return {
@@ -285,6 +288,21 @@ def _report(
         "test_loss": metrics.loss,
         "parameters_sha256": network.parameters_sha256(),
         "saved": str(save.path) if save and save.is_up_to_date else None,
+    }
+
+
+def _measures(network: "Network", recipe: Recipe, dataset: "Dataset", steps: int, metrics: "Metrics") -> dict[str, Any]:
+    """What --json prints of the network and of the work that went into it, the steps before it was resumed included."""
+    from numnet.training.metrics import training_flops
+
+    images = steps * recipe.batch_size
+    held_out = recipe.images == "train"
+    return {
+        "epochs": images / len(dataset.train),
+        "validation_accuracy": _evaluate(network, dataset.validation).accuracy if held_out else None,
+        "test_errors": round((1 - metrics.accuracy) * len(dataset.test)),
+        "flops": training_flops(network, images),
+        "parameters": len(network.parameters),
     }
 
 

@@ -27,7 +27,8 @@ Train = Callable[..., Result]
 # What `--json` prints, as the design has it.
 FIELDS = (
     "format recipe seed steps threads kernels data_seconds compile_seconds train_seconds total_seconds "
-    "images_per_second test_accuracy test_loss parameters_sha256 saved"
+    "images_per_second test_accuracy test_loss parameters_sha256 saved "
+    "epochs validation_accuracy test_errors flops parameters"
 )
 SMALL = ("--hidden", "8", "--batch-size", "16", "--kernels", "textbook")
 ENDLESS = ("--steps", "100000000", "--log-every", "1000")
@@ -112,6 +113,26 @@ def test_json_is_one_line_with_the_fields_of_the_design(train: Train) -> None:
     assert (result["test_accuracy"] * 48).is_integer()
     assert 0 < result["test_loss"] < 10
     assert re.fullmatch("[0-9a-f]{64}", result["parameters_sha256"])
+
+
+def test_json_measures_the_work_and_the_network(train: Train, tiny_folder: Path) -> None:
+    """30-8-3: an image takes 2 * (30*8 + 8*3) operations forward, as many for dw, and 2 * 8*3 for dx."""
+    result = result_of(train("--steps", 3, "--seed", 7, "--json", "--save", "m.npz"))
+    assert result["flops"] == 3 * 16 * (2 * 2 * (240 + 24) + 2 * 24)
+    assert result["parameters"] == 275
+    assert result["epochs"] == pytest.approx(3 * 16 / 220)
+    assert result["test_errors"] == 48 - round(48 * result["test_accuracy"])
+    network = numnet.load_model(tiny_folder.parent / "m.npz", kernels="textbook")
+    validation = numnet.load_folder(tiny_folder).validation
+    assert result["validation_accuracy"] == numnet.evaluate(network, validation).accuracy
+    assert result_of(train("--steps", 3, "--images", "all", "--json"))["validation_accuracy"] is None
+
+
+def test_json_counts_the_steps_before_a_run_was_resumed(train: Train) -> None:
+    train("--steps", 6, "--stop-at", 2, "--save", "m.npz")
+    whole, rest = (train("--steps", 6, "--json"), train("--resume", "m.npz", "--json", small=False))
+    for name in ("epochs", "flops"):
+        assert result_of(whole)[name] == result_of(rest)[name] > 0
 
 
 def test_the_command_trains_the_very_network_that_python_trains(train: Train, tiny_folder: Path) -> None:

@@ -25,11 +25,13 @@ class History:
     losses : the mean loss of each step's batch, before that step's update
     rows : what callbacks logged, one dict a time, each with its "step"
     seconds : from the first update to the last, logging in
+    best : the best epoch so far, where `EarlyStopping` looks for it
     """
 
     losses: list[float] = field(default_factory=list)
     rows: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
+    best: Best | None = None
 
     def column(self, name: str) -> list[float]:
         """The values that rows have under `name`, in order."""
@@ -42,7 +44,6 @@ class Run:
 
     taken : how many steps the network has taken, those before this process resumed the run included
     stopping : a callback sets it to end the run after this step
-    best : what `EarlyStopping` has found so far
     """
 
     network: Network
@@ -56,7 +57,6 @@ class Run:
     learning_rate: float = 0.0
     taken: int = 0
     stopping: bool = False
-    best: Best | None = None
 
     @property
     def ends_epoch(self) -> bool:
@@ -159,14 +159,16 @@ class EarlyStopping(Callback):
             self._end_if_in_vain(run)
 
     def _look(self, run: Run) -> None:
+        history = run.history
         with run.averaged() as network:
             accuracy, loss = evaluate(network, self.split)
-            if run.best is None or run.best.is_beaten_by(accuracy, loss):
-                run.best = Best(run.taken, accuracy, loss, network.parameters.copy())
-        run.history.rows.append({"step": run.step, "validation_loss": loss, "validation_accuracy": accuracy})
+            if history.best is None or history.best.is_beaten_by(accuracy, loss):
+                history.best = Best(run.taken, accuracy, loss, network.parameters.copy())
+        history.rows.append({"step": run.step, "validation_loss": loss, "validation_accuracy": accuracy})
 
     def _end_if_in_vain(self, run: Run) -> None:
-        if run.best and run.epochs(run.taken) - run.epochs(run.best.step) >= self.patience:
+        best = run.history.best
+        if best and run.epochs(run.taken) - run.epochs(best.step) >= self.patience:
             run.stopping = True
 
 

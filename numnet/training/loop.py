@@ -97,14 +97,14 @@ def fit(
     _check_warmup(warmup, total)
     updater = updater_of(network, optimizer, **aids)
     _restore(updater, vectors, taken, total)
-    run = Run(network, updater, total, len(split) / batch_size, batches.batch(0), History(), taken=taken, best=best)
+    run = Run(network, updater, total, len(split) / batch_size, batches.batch(0), History(best=best), taken=taken)
     watchers = [*_stopping(network, validation, patience), *callbacks]
 
     def rate(step: int) -> float:
         return learning_rate * rate_factor(schedule, step, total, warmup)
 
     _run(run, batches, rate, label_smoothing, watchers)
-    network.parameters[:] = outcome(network.parameters, updater.vectors, run.best)
+    network.parameters[:] = outcome(network.parameters, updater.vectors, run.history.best)
     return run.history
 
 

@@ -41,6 +41,19 @@ def evaluate(network: Network, split: Split) -> Metrics:
     return Metrics(correct / len(split), loss / len(split))
 
 
+def training_flops(network: Network, images: int) -> int:
+    """The floating-point operations of all dense products in training a network on so many images, repeats counted.
+
+    Each dense layer takes three products of one size, forward, dw and dx; but nobody asks for the first one's dx.
+    """
+    width, forward = network.inputs, []
+    for layer in network.layers:
+        forward.append(layer.flops(width))
+        width = layer.outputs_for(width)
+    dense = [flops for flops in forward if flops]
+    return images * (3 * sum(dense) - dense[0])
+
+
 def check_fits(network: Network, split: Split) -> None:
     """Raises DataError unless a network can be trained or judged on a split."""
     if not isinstance(split, Split):

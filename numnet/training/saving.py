@@ -113,7 +113,7 @@ def saver(
     def checkpoint(run: Run) -> Checkpoint:
         return snapshot(
             run.network, recipe=recipe, seed=seed, step=run.taken, horizon=run.steps, data=data,
-            vectors=run.optimizer.vectors, best=run.best,
+            vectors=run.optimizer.vectors, best=run.history.best,
         )  # fmt: skip
 
     return Save(path, every, checkpoint, saved_steps)

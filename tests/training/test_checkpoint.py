@@ -20,6 +20,8 @@ from numnet.errors import CheckpointError, NonFiniteError
 from numnet.nn.layers import Dense
 from numnet.nn.network import Network
 from numnet.training.checkpoint import decode, encode, load_model, read, snapshot
+from numnet.training.outcome import Best
+from numnet.training.recipes import find_recipe
 from numnet.training.safe_file import previous_of, replace_file, sole_writer
 from numnet.training.saving import save_model
 
@@ -70,6 +72,31 @@ def test_plain_numpy_opens_a_model_file(tmp_path: Path) -> None:
     assert header["architecture"]["sizes"] == [12, 5, 3]
 
 
+def test_a_file_from_before_there_were_aids_is_of_a_run_without_them() -> None:
+    recipe = find_recipe("strong").changed(hidden=(5,), dropout=0.25)
+    with np.load(io.BytesIO(encode(snapshot(network(), recipe=recipe, horizon=9)))) as members:
+        header, parameters = json.loads(str(members["header"])), members["parameters"]
+    younger = "distortion warmup weight_decay label_smoothing average clip patience images".split()
+    for name in younger:
+        del header["recipe"][name]
+    del header["best"]
+    old = decode(packed({"header": np.array(json.dumps(header)), "parameters": parameters}), "m.npz")
+    assert old.recipe() == recipe
+    assert old.best is None
+
+
+def test_the_best_epoch_comes_back_and_is_what_the_network_is_used_with() -> None:
+    best = Best(7, 0.5, 1.25, np.arange(83, dtype=np.float32))
+    vectors = {"m": np.zeros(83, np.float32), "average": np.ones(83, np.float32)}
+    found = decode(encode(snapshot(network(), vectors=vectors, best=best)), "m.npz")
+    assert found.best is not None
+    assert (found.best.step, found.best.accuracy, found.best.loss) == (7, 0.5, 1.25)
+    np.testing.assert_array_equal(found.network("textbook").parameters, best.parameters)
+    np.testing.assert_array_equal(found.network("textbook", to_train=True).parameters, network().parameters)
+    averaged = decode(encode(snapshot(network(), vectors=vectors)), "m.npz")
+    assert (averaged.network("textbook").parameters == 1).all()
+
+
 def test_the_comment_is_the_digest_of_every_byte_before_it() -> None:
     whole = encode(snapshot(network()))
     assert zipfile.ZipFile(io.BytesIO(whole)).comment == whole[-64:]
@@ -115,6 +142,9 @@ def test_any_cut_and_any_addition_is_refused() -> None:
         (content(parameters=np.full(83, np.nan, np.float32)), "NaN or infinity"),
         (content(vector=np.zeros(83, np.float32)), "expected header, parameters, best and the optimizer"),
         (content(header={"architecture": {"sizes": [12, 6, 3]}}), "expected sizes, activation"),
+        (content(header={"best": {"step": 1, "accuracy": 1.0, "loss": 0.5}}), "best is in the header or among"),
+        (content(header={"best": {"step": 1}}), "expected step, accuracy, loss"),
+        (content(best=np.zeros(83, np.float32)), "best is in the header or among"),
         (content(header={"data": 5}), "data 5 is not of the kind"),
         (content(header={"recipe": []}), "expected name, about"),
         (content(**{"optimizer.m": np.zeros(82, np.float32)}), "all of one length"),
