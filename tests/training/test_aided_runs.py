@@ -173,8 +173,9 @@ def test_a_run_that_ended_early_stays_ended_and_one_left_before_ends_where_it_wo
     assert whole.best.step + 2 * 4.4 <= whole.header.step + 1 < whole.header.horizon
     np.testing.assert_array_equal(load_model(tmp_path / "whole.npz").parameters, whole.best.parameters)
     bytes_before = (tmp_path / "whole.npz").read_bytes()
-    assert train("--resume", "whole.npz", "--quiet").returncode == 0
-    assert (tmp_path / "whole.npz").read_bytes() == bytes_before
+    for more in ((), ("--stop-at", whole.header.step + 2)):
+        assert train("--resume", "whole.npz", "--quiet", *more).returncode == 0
+        assert (tmp_path / "whole.npz").read_bytes() == bytes_before
     assert train(*run, "parts.npz", "--stop-at", whole.best.step + 3).returncode == 0
     assert read(tmp_path / "parts.npz").header.step == whole.best.step + 3
     assert train("--resume", "parts.npz", "--quiet").returncode == 0

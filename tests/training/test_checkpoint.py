@@ -76,7 +76,7 @@ def test_a_file_from_before_there_were_aids_is_of_a_run_without_them() -> None:
     recipe = find_recipe("strong").changed(hidden=(5,), dropout=0.25)
     with np.load(io.BytesIO(encode(snapshot(network(), recipe=recipe, horizon=9)))) as members:
         header, parameters = json.loads(str(members["header"])), members["parameters"]
-    younger = "distortion warmup weight_decay label_smoothing average clip patience images".split()
+    younger = ["distortion", "warmup", "weight_decay", "label_smoothing", "average", "clip", "patience", "images"]
     for name in younger:
         del header["recipe"][name]
     del header["best"]
