@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from numnet.console import Parser, command, interrupted_at_once, seconds_since_start
-from numnet.training.flags import add_flags, resolve
+from numnet.training.flags import add_flags, refuse_unknown, resolve
 from numnet.training.recipes import RECIPES, Recipe, find_recipe
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None) -> int:
         recipe = resolve(args, origin)
         say = _printer(args)
         threads = _set_blas_threads(args, say)
-        _refuse_unknown(recipe, args.kernels)
+        refuse_unknown(recipe, args.kernels)
         return _train(args, origin, recipe, threads, say)
 
 
@@ -147,22 +147,6 @@ def _set_blas_threads(args: Namespace, say: Callable[[str], None]) -> int:
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", *also):
         os.environ.setdefault(name, str(blas_threads))
     return threads
-
-
-def _refuse_unknown(recipe: Recipe, kernels: str) -> None:
-    """Raises RecipeError for a name that nothing goes by, or a length that no run has, before anything slow is loaded.
-
-    Those who own the names import NumPy, so it is not `resolve` that asks.
-    """
-    from numnet.kernels import KERNEL_SETS, load_kernels
-    from numnet.nn.layers import multilayer_perceptron
-    from numnet.training.loop import check_settings, count_steps
-
-    if kernels not in KERNEL_SETS:
-        load_kernels(kernels)
-    multilayer_perceptron((1, *recipe.hidden, 2), recipe.activation, recipe.dropout)
-    check_settings(recipe.optimizer, recipe.learning_rate, recipe.schedule, vars(recipe))
-    count_steps(recipe.steps, recipe.epochs, recipe.batch_size, images=1)
 
 
 def _prepare_kernels(

@@ -155,3 +155,19 @@ def _check_saving(args: Namespace) -> None:
         from numnet.training.saving import Interval
 
         args.save_every = Interval.parse(args.save_every)
+
+
+def refuse_unknown(recipe: Recipe, kernels: str) -> None:
+    """Raises RecipeError for a name that nothing goes by, or a length that no run has, before anything slow is loaded.
+
+    Those who own the names import NumPy, so it is not `resolve` that asks.
+    """
+    from numnet.kernels import KERNEL_SETS, load_kernels
+    from numnet.nn.layers import multilayer_perceptron
+    from numnet.training.loop import check_settings, count_steps
+
+    if kernels not in KERNEL_SETS:
+        load_kernels(kernels)
+    multilayer_perceptron((1, *recipe.hidden, 2), recipe.activation, recipe.dropout)
+    check_settings(recipe.optimizer, recipe.learning_rate, recipe.schedule, vars(recipe))
+    count_steps(recipe.steps, recipe.epochs, recipe.batch_size, images=1)
