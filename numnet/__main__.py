@@ -11,6 +11,7 @@ VERBS = {
     "train": "train a network",
     "evaluate": "judge a network",
     "predict": "read a digit of your own",
+    "sweep": "train many, with several seeds and settings",
     "explain": "every number of a training step, and its proof",
     "doctor": "look the installation over",
 }

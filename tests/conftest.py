@@ -1,6 +1,7 @@
 """What several tests share: a tiny data set on disk, the bundled one in memory, commands run as a person runs them."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -43,13 +44,13 @@ def mnist() -> Dataset:
     return load_mnist()
 
 
-@pytest.fixture
-def tiny_folder(tmp_path: Path) -> Path:
-    """MNIST's four files in small, raw and yours to break: 240 + 48 images of 6 x 5, 3 classes.
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MNIST's four files in small, raw and not to be written to: 240 + 48 images of 6 x 5, 3 classes.
 
     Class c has ink in rows 2c and 2c + 1 where the other classes have less, so a few dozen steps tell them apart.
     """
-    folder = tmp_path / "tiny"
+    folder = tmp_path_factory.mktemp("data") / "tiny"
     folder.mkdir()
     rng = np.random.default_rng(0)
     for name, count in (("train", 240), ("t10k", 48)):
@@ -60,3 +61,9 @@ def tiny_folder(tmp_path: Path) -> Path:
         write_idx(folder / f"{name}-images-idx3-ubyte", images)
         write_idx(folder / f"{name}-labels-idx1-ubyte", labels)
     return folder
+
+
+@pytest.fixture
+def tiny_folder(tiny_data: Path, tmp_path: Path) -> Path:
+    """A copy of `tiny_data` that is yours to break."""
+    return shutil.copytree(tiny_data, tmp_path / "tiny")

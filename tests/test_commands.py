@@ -408,6 +408,7 @@ def test_a_full_disk_behind_the_output_is_one_line(numnet_command: Command, tiny
     [
         ("numnet.train", "--help"),
         ("numnet.evaluate", "--help"),
+        ("numnet.sweep", "--help"),
         ("numnet.explain", "--help"),
         ("numnet", "train", "--help"),
         ("numnet", "--help"),

@@ -1,0 +1,197 @@
+"""Train many networks: `python -m numnet.sweep --recipe R --seeds 0..4 --grid learning_rate=1e-3,3e-4`.
+
+Each run is a `python -m numnet.train` of its own, so the runs share nothing but the machine.
+"""
+
+import json
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from numnet.console import Parser, command
+from numnet.errors import RecipeError
+from numnet.training.board import Board, Lines, Row, Watch
+from numnet.training.flags import RECIPE_FLAGS, add_flags, refuse_unknown, resolve
+from numnet.training.grid import Trial, changes_in_words, check_name, parse_axis, parse_seeds, settings, trials
+from numnet.training.results import Results, code_version
+from numnet.training.safe_file import sole_writer
+from numnet.training.standings import Spread, Standing, standings
+from numnet.training.sweeping import Sweep
+
+FORMAT = 1  # of the line that --json prints; raised when a field changes its meaning
+
+ABOUT = """Train networks with several seeds and settings, some at a time, and compare them by validation accuracy.
+
+Every finished run is a line in the --out file. The same command, given again, skips what is there and goes on with
+what was interrupted, to the bits that it would have ended with undisturbed."""
+
+GRID = (
+    "a number of the recipe, by the name of train's flag, and its values; given again: each value with each of the "
+    "others. Values that have commas stand between semicolons: 'hidden=512,256;800', or 'hidden=512,256;' alone"
+)
+
+
+def main(argv: Sequence[str] | None) -> int:
+    """Run what the flags ask for, as far as it is not done yet, and print how the settings compare; the exit code."""
+    args = parse(argv)
+    todo = plan(args)
+    with sole_writer(args.out):
+        results = Results(args.out)
+        if results.mended:
+            print(f"numnet: {args.out}: the last line was cut short; its run is done again", file=sys.stderr)
+        models = args.models or args.out.with_name(f"{args.out.stem}-models")
+        models.mkdir(parents=True, exist_ok=True)
+        jobs = min(args.jobs or _cores(), len(todo))
+        threads = max(1, _cores() // jobs)
+        sweep = Sweep(todo, results, models, jobs=jobs, threads=threads, save_every=args.save_every)
+        watch = _watch(args)
+        sweep.run(watch)
+        watch.close()
+    return _say_interrupted(sweep) if sweep.received else _conclude(args, sweep)
+
+
+def parse(argv: Sequence[str] | None) -> Namespace:
+    """The flags, each of the right kind; what they come to is `plan`'s to judge."""
+    parser = Parser("numnet sweep", ABOUT)
+    add = parser.add_argument
+    add("--recipe", default="tutorial", metavar="NAME", help="which numbers to train with (default: tutorial)")
+    add("--seeds", default="0", metavar="A..B", help="such as 0..4, 0,3,7 or 0..2,9 (default: 0)")
+    add("--grid", action="append", default=[], metavar="NAME=V[,V…]", help=GRID)
+    add("--data", metavar="DIR", help="a folder of four MNIST-style IDX files (default: the bundled MNIST)")
+    add("--kernels", default="numba", metavar="SET", help="numba (compiled, default) or textbook (NumPy)")
+    add("--jobs", type=int, metavar="N", help="runs at a time, which share the cores (default: as many as cores)")
+    add("--out", type=Path, default=Path("sweep.jsonl"), metavar="FILE", help="the results (default: sweep.jsonl)")
+    add("--models", type=Path, metavar="DIR", help="the model files (default: beside --out, as sweep-models)")
+    add("--save-every", default="1m", metavar="N", help="how often a run saves, as in train (default: 1m, a minute)")
+    add("--json", action="store_true", help="print one line of JSON and nothing else")
+    return parser.parse_args(argv)
+
+
+def plan(args: Namespace) -> list[Trial]:
+    """Every run that the flags ask for; raises RecipeError or DataError for what no run can have."""
+    if args.jobs is not None and args.jobs < 1:
+        raise RecipeError(f"--jobs {args.jobs}: expected at least 1")
+    seeds = parse_seeds(args.seeds)
+    grid = [_understood(args, setting) for setting in settings([parse_axis(text) for text in args.grid])]
+    if args.data is not None:
+        from numnet.data.datasets import load_dataset
+
+        load_dataset(args.data)  # what is wrong with it is said once, and not by every run
+        args.data = str(Path(args.data).absolute())
+    return trials(args.recipe, grid, seeds, kernels=args.kernels, data=args.data, code=code_version())
+
+
+def _understood(args: Namespace, setting: dict[str, str]) -> dict[str, Any]:
+    """The values of a setting as `train` understands them; it refuses in its own words what it would not take."""
+    for name in setting:
+        check_name(name, RECIPE_FLAGS)
+    parser = Parser("numnet train", "")
+    add_flags(parser)
+    flags = Trial(args.recipe, setting, 0, args.kernels, None, "").flags()
+    given = parser.parse_args([*flags, f"--save-every={args.save_every}", "--save=model.npz"])
+    refuse_unknown(resolve(given), args.kernels)
+    return {name: getattr(given, name) for name in setting}
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _say_interrupted(sweep: Sweep) -> int:
+    """The last words of a sweep that a signal ended; the exit code."""
+    assert sweep.received
+    done = sum(row.state == "done" for row in sweep.rows)
+    where = f"{done} of {len(sweep.rows)} runs are in {sweep.results.path}"
+    print(f"numnet: interrupted; {where}; the same command goes on from here", file=sys.stderr)
+    return 128 + sweep.received
+
+
+def _conclude(args: Namespace, sweep: Sweep) -> int:
+    """Print how the settings compare, and what failed; the exit code."""
+    failed = [row for row in sweep.rows if row.state == "failed"]
+    if args.json:
+        print(json.dumps(_report(args, sweep, failed)))
+    else:
+        print("\n".join(_table(standings(sweep.rows))))
+        for row in failed:
+            assert row.entry
+            print(f"numnet: {row.name} failed twice, {row.entry.error}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _report(args: Namespace, sweep: Sweep, failed: Sequence[Row]) -> dict[str, Any]:
+    """What --json prints."""
+    trial = sweep.rows[0].trial
+    return {
+        "format": FORMAT,
+        "recipe": trial.recipe,
+        "seeds": list(dict.fromkeys(row.trial.seed for row in sweep.rows)),
+        "kernels": trial.kernels,
+        "data": trial.data,
+        "code": trial.code,
+        "out": str(args.out),
+        "settings": [_standing(standing) for standing in standings(sweep.rows)],
+        "failed": [
+            {"changes": row.trial.changes, "seed": row.trial.seed, "error": row.entry and row.entry.error}
+            for row in failed
+        ],
+    }
+
+
+def _standing(standing: Standing) -> dict[str, Any]:
+    spreads = {name: value._asdict() for name, value in vars(standing).items() if isinstance(value, Spread)}
+    return {**asdict(standing), **spreads}
+
+
+def _table(found: Sequence[Standing]) -> list[str]:
+    """How the settings compare, for people."""
+    head = ("setting", "runs", "validation", "test", "seconds", "MiB")
+    rows = [
+        (
+            _setting(one.changes),
+            f"{one.done}" if one.done == one.runs else f"{one.done} of {one.runs}",
+            _percent(one.validation_accuracy),
+            _percent(one.test_accuracy),
+            _spread(one.train_seconds, 1),
+            _spread(one.peak_mib, 0),
+        )
+        for one in found
+    ]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    return [
+        *("  ".join(map(str.ljust, row, widths)).rstrip() for row in (head, *rows)),
+        "",
+        "Mean over seeds ± standard deviation, the best on the validation images first. Choose a setting by those, and",
+        "never by the test images: they are there to say how good the choice is.",
+    ]
+
+
+def _setting(changes: Any) -> str:
+    return " ".join(changes_in_words(changes)) or "as the recipe has it"
+
+
+def _percent(spread: Spread | None) -> str:
+    return "-" if spread is None else f"{_spread(spread.times(100), 2)} %"
+
+
+def _spread(spread: Spread | None, digits: int) -> str:
+    if spread is None:
+        return "-"
+    deviation = "" if spread.deviation is None else f" ± {spread.deviation:.{digits}f}"
+    return f"{spread.mean:.{digits}f}{deviation}"
+
+
+def _watch(args: Namespace) -> Watch:
+    """What tells a person how the sweep gets on."""
+    if args.json:
+        return Watch()
+    return Board() if sys.stderr.isatty() else Lines()
+
+
+if __name__ == "__main__":
+    command(main)
