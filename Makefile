@@ -55,6 +55,9 @@ bench-quick: $(BENCH)/bench ## a look at five rivals, under 8 minutes
 bench-check: $(BENCH)/bench ## hold this code against the committed results
 	$(BENCH)/bin/python -m benchmarks.check
 
+accuracy: $(BENCH)/bench ## train what is lacking of the record of accuracy, PART=strong,rivals for a part, and write docs/accuracy.md
+	$(BENCH)/bin/python -m benchmarks.accuracy $(if $(PART),--only $(PART))
+
 clean: ## remove everything that a target made
 	rm -rf $(VENV) $(CORE) $(BENCH) build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -79,4 +82,4 @@ $(BENCH)/bench: benchmarks/requirements.txt setup.cfg
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[cli]'
 	touch $@
 
-.PHONY: help train test test-compiled test-plain test-core test-quick lint figures bench-install bench bench-quick bench-check clean
+.PHONY: help train test test-compiled test-plain test-core test-quick lint figures bench-install bench bench-quick bench-check accuracy clean

@@ -1,0 +1,1 @@
+"""What numnet's recipes reach, how soon, and beside whom: `python -m benchmarks.accuracy` writes docs/accuracy.md."""

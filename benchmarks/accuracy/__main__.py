@@ -1,0 +1,96 @@
+"""How accurate, and how soon: `python -m benchmarks.accuracy` runs what is lacking and writes docs/accuracy.md.
+
+Stop it at any time: given again, it goes on. Nothing else should run beside it, as seconds are quoted.
+"""
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.accuracy import table
+from benchmarks.accuracy.lines import Record
+from benchmarks.accuracy.page import page
+from benchmarks.accuracy.running import Interrupted, Runner, check_fashion, runnable
+from benchmarks.accuracy.table import Setting
+from benchmarks.samples import RESULTS, ROOT
+from numnet.console import Parser, command
+from numnet.errors import RecipeError
+from numnet.training.safe_file import replace_file
+
+PARTS = (
+    *dict.fromkeys(setting.recipe for setting in table.SETTINGS if setting.data == table.MNIST),
+    "fashion", "committee", "rivals", "ablations",
+)  # fmt: skip
+
+
+def main(argv: Sequence[str] | None) -> int:
+    """Run what is lacking of the parts that were asked for, and write the page; the exit code."""
+    args = parse(argv)
+    failed: list[str] = []
+    try:
+        if not args.page:
+            runner = Runner(Record(args.results, anew=args.anew), args.models, args.fashion)
+            failed = run(runner, args.only)
+    except Interrupted as interrupted:
+        print("numnet: interrupted; the same command goes on from here", file=sys.stderr)
+        return 128 + int(interrupted.args[0])
+    for words in failed:
+        print(f"numnet: {words}", file=sys.stderr)
+    write(Record(args.results), args.docs)
+    return 1 if failed else 0
+
+
+def parse(argv: Sequence[str] | None) -> Namespace:
+    """The flags; `only` as the names of parts, all of them where none is given."""
+    parser = Parser("benchmarks.accuracy", __doc__ or "")
+    add = parser.add_argument
+    add("--only", default=",".join(PARTS), metavar="PART[,PART…]", help=f"of {', '.join(PARTS)}; default: all")
+    add("--page", action="store_true", help="run nothing: write the page from the lines that are there")
+    add("--anew", action="store_true", help="run in spite of lines that other commits wrote")
+    add(
+        "--fashion", type=Path, metavar="DIR", help="where Fashion-MNIST's four files are; without it that part is left"
+    )
+    add("--results", type=Path, default=RESULTS / "accuracy", metavar="DIR", help="the lines")
+    add("--models", type=Path, default=Path("build/accuracy"), metavar="DIR", help="the model files")
+    add("--docs", type=Path, default=ROOT / "docs", metavar="DIR", help="where the page and its picture go")
+    args = parser.parse_args(argv)
+    args.only = args.only.split(",")
+    if unknown := set(args.only) - set(PARTS):
+        raise RecipeError(f"--only {min(unknown)}: expected some of {', '.join(PARTS)}")
+    if args.fashion:
+        check_fashion(args.fashion)
+    return args
+
+
+def run(runner: Runner, parts: Sequence[str]) -> list[str]:
+    """Run what some parts lack, the ablations last: they take longest and nothing waits for them; what failed."""
+    failed = runner.settings([one for one in runnable(table.SETTINGS, runner.fashion) if _part(one) in parts])
+    if "committee" in parts:
+        failed += [words for committee in table.COMMITTEES for words in runner.committee(committee)]
+    if "rivals" in parts:
+        failed += runner.rivals()
+    if "ablations" in parts:
+        failed += runner.settings(table.ablations())
+    return failed
+
+
+def _part(setting: Setting) -> str:
+    return setting.recipe if setting.data == table.MNIST else "fashion"
+
+
+def write(record: Record, docs: Path) -> None:
+    """Write the page and its picture."""
+    docs.mkdir(parents=True, exist_ok=True)
+    replace_file(docs / "accuracy.md", page(record).encode(), keep_previous=False)
+    try:
+        from benchmarks.accuracy.plot import draw
+    except ModuleNotFoundError as error:
+        print(f"numnet: no picture was drawn: {error.name} is not installed", file=sys.stderr)
+    else:
+        draw(record, docs / "pictures" / "accuracy.png")
+    print(f"written: {docs / 'accuracy.md'}")
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,164 @@
+"""Run what the record lacks: seeds of recipes by numnet.sweep, committees by numnet.evaluate, rivals in processes."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.accuracy.lines import Record, errors_of, numbers
+from benchmarks.accuracy.table import (
+    CONTESTS,
+    MNIST,
+    RIVAL_HOURS,
+    RIVAL_SEEDS,
+    RIVALS,
+    TEST_IMAGES,
+    Committee,
+    Setting,
+    known,
+)
+from numnet.errors import DataError
+from numnet.training.board import Lines
+from numnet.training.grid import Trial
+from numnet.training.recipes import RECIPES, find_recipe
+from numnet.training.results import Results, code_version
+from numnet.training.safe_file import sole_writer
+from numnet.training.sweeping import Sweep
+
+COUNT = len(os.sched_getaffinity(0))  # cores
+SAVE_EVERY = "5m"  # so that a run of an hour loses little, and writing does not show in the times
+
+
+class Interrupted(Exception):
+    """Ctrl-C or SIGTERM ended a sweep, which has kept what there is; the argument is the signal's number."""
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs what is lacking.
+
+    models : the folder of the model files    fashion : the folder with Fashion-MNIST's files, where there is one
+    """
+
+    record: Record
+    models: Path
+    fashion: Path | None = None
+
+    def settings(self, settings: Sequence[Setting]) -> list[str]:
+        """Run the seeds that some settings lack; what failed, in words.
+
+        The timed ones one by one, each on all cores; then the others, as many at a time as there are cores.
+        """
+        failed: list[str] = []
+        for setting in settings:
+            if setting.timed and self.record.lacking(setting):
+                self._warm_up(setting)
+                failed += self._sweep([setting], jobs=1)
+        return failed + self._sweep([setting for setting in settings if not setting.timed], jobs=COUNT)
+
+    def _sweep(self, settings: Sequence[Setting], *, jobs: int) -> list[str]:
+        todo = [(setting, seed) for setting in settings for seed in self.record.lacking(setting)]
+        if not todo:
+            return []
+        print(f"{', '.join(dict.fromkeys(setting.recipe for setting, _ in todo))}: {len(todo)} runs", flush=True)
+        self.models.mkdir(parents=True, exist_ok=True)
+        self.record.folder.mkdir(parents=True, exist_ok=True)
+        for setting in settings:
+            self.record.note(setting)
+        with sole_writer(self.record.runs_file):
+            results = Results(self.record.runs_file)
+            trials = [self._trial(setting, seed) for setting, seed in todo]
+            sweep = Sweep(trials, results, self.models, jobs=jobs, threads=max(1, COUNT // jobs), save_every=SAVE_EVERY)
+            sweep.run(Lines())
+        if sweep.received:
+            raise Interrupted(sweep.received)
+        return [f"{row.name}: {row.entry.error}" for row in sweep.rows if row.state == "failed" and row.entry]
+
+    def _trial(self, setting: Setting, seed: int) -> Trial:
+        return Trial(setting.recipe, setting.changes, seed, "numba", self._data(setting), code_version())
+
+    def _data(self, setting: Setting) -> str | None:
+        """The folder that a setting's data lie in; None for the bundled MNIST."""
+        return None if setting.data == MNIST else str(self.fashion)
+
+    def _warm_up(self, setting: Setting) -> None:
+        """Have every kernel of a recipe compiled and in the cache, so that no timed run compiles."""
+        print(f"{setting.recipe}: compiling what is not in the cache", flush=True)
+        _printed("-m", "numnet.train", *self._trial(setting, 0).flags(), "--dry-run", "--json")
+
+    def committee(self, committee: Committee) -> list[str]:
+        """Have a committee answer, unless its line is there; what stands in the way, in words."""
+        if committee.recipe not in RECIPES:
+            return []
+        members = self.record.runs(Setting(committee.recipe, committee.seeds))
+        name = " ".join(("committee of", committee.recipe, *committee.flags))
+        if len(members) < committee.seeds:
+            return [f"{name}: {len(members)} of {committee.seeds} seeds have been run"]
+        if self.record.committee(committee, members):
+            return []
+        if gone := [run.model for run in members if not Path(run.model).exists()]:
+            return [f"{name}: no {', '.join(gone)}; --anew runs its seeds again"]
+        answer = _printed("-m", "numnet.evaluate", *(run.model for run in members), *committee.flags, "--json")
+        line = {"recipe": committee.recipe, "flags": committee.flags, "members": [run.sha256 for run in members]}
+        self.record.add("committees", {**line, "errors": errors_of(answer["accuracy"]), "evaluate": answer})
+        return []
+
+    def rivals(self) -> list[str]:
+        """Have every rival train with every recipe of its part that numnet has; why one could not, in words."""
+        tasks = [(name, recipe, seed) for recipe in CONTESTS for name in RIVALS for seed in range(RIVAL_SEEDS)]
+        return [words for task in tasks if task[1] in RECIPES for words in self.rival(*task)]
+
+    def rival(self, name: str, recipe: str, seed: int) -> list[str]:
+        """Have a rival train with a recipe's numbers, unless its line is there; why it could not, in words."""
+        before = self.record.rival(name, find_recipe(recipe), seed)
+        if before and "failed" not in before:
+            return []
+        print(f"{name}: {recipe}, seed {seed}", flush=True)
+        line = {"rival": name, "recipe": recipe, "seed": seed, "numbers": numbers(find_recipe(recipe))}
+        try:
+            command = ("-m", "benchmarks.accuracy.contest", name, recipe, "--seed", str(seed))
+            line |= _printed(*command, hours=RIVAL_HOURS)
+        except Failed as failure:
+            line["failed"] = str(failure)
+        self.record.add("rivals", line)
+        return [f"{name}, {recipe}: {line['failed']}"] if "failed" in line else []
+
+
+class Failed(DataError):
+    """A process that was to measure something did not end well; its last words."""
+
+
+def _printed(*arguments: str, hours: float | None = None) -> dict[str, Any]:
+    """The object that a Python process prints; raises Failed where there is none."""
+    command = (sys.executable, *arguments)
+    limit = None if hours is None else hours * 3600
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
+    except subprocess.TimeoutExpired:
+        raise Failed(f"not done after {hours:g} hours") from None
+    if run.returncode:
+        words = [line.strip() for line in run.stderr.splitlines() if line.strip()]
+        raise Failed(words[-1] if words else f"exit code {run.returncode}")
+    answer: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return answer
+
+
+def check_fashion(folder: Path) -> None:
+    """Raises DataError unless a folder holds a data set of Fashion-MNIST's shape that is not the bundled MNIST."""
+    from numnet.data.datasets import load_folder, load_mnist
+
+    found, bundled = load_folder(folder), load_mnist()
+    shape = (found.classes, found.inputs, len(found.test))
+    if shape != (bundled.classes, bundled.inputs, TEST_IMAGES) or found.training_sha256 == bundled.training_sha256:
+        raise DataError(
+            f"--fashion {folder}: {shape} classes, inputs and test images, or MNIST; expected Fashion-MNIST"
+        )
+
+
+def runnable(settings: Sequence[Setting], fashion: Path | None) -> list[Setting]:
+    """The settings that numnet has the recipe of, and this machine the data."""
+    return [setting for setting in known(tuple(settings)) if setting.data == MNIST or fashion]

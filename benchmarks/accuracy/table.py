@@ -1,0 +1,124 @@
+"""What the record is of: which recipes with which seeds, what is switched off, who stands beside them, the goals.
+
+Whoever changes what is run changes this file alone. A recipe that numnet does not have yet is passed over.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from numnet.training.recipes import RECIPES, Recipe, find_recipe
+
+MNIST, FASHION = "MNIST", "Fashion-MNIST"
+TEST_IMAGES = 10_000  # of either
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A recipe with some of its numbers replaced, and the seeds 0, 1, … that it is run with.
+
+    changes : numbers of the recipe by name, as numnet.sweep has them
+    timed : whether its seconds are quoted: then its runs have all cores, one after the other
+    """
+
+    recipe: str
+    seeds: int
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    data: str = MNIST
+    timed: bool = True
+
+    @property
+    def numbers(self) -> Recipe:
+        """The recipe, changes and all."""
+        return find_recipe(self.recipe).changed(**self.changes)
+
+
+class Committee(NamedTuple):
+    """Networks that answer together, their probabilities averaged: one of each seed of a recipe.
+
+    flags : more of numnet.evaluate's, such as ("--views", "8")
+    """
+
+    recipe: str
+    seeds: int
+    flags: tuple[str, ...] = ()
+
+
+class Goal(NamedTuple):
+    """What is asked of a recipe, or of a committee where `seconds` is None.
+
+    accuracy, stretch : shares of the test images, 0..1    seconds : from the process's start, of the slowest seed
+    """
+
+    recipe: str
+    accuracy: float
+    seconds: float | None
+    stretch: float | None = None
+    data: str = MNIST
+
+
+SETTINGS = (
+    Setting("tutorial", 5),
+    Setting("intended", 5),
+    Setting("strong", 5),
+    Setting("swift", 5),
+    Setting("record", 5),
+    Setting("record-large", 1),
+    Setting("strong", 3, data=FASHION),
+)
+
+ABLATED = "record"
+ABLATION_SEEDS = 3
+ABLATION_EPOCHS = 30.0  # a fraction of the whole run, so that all switches together cost about as much as its seeds
+# A switch of a recipe, and what it is when it is off.
+SWITCHES: Mapping[str, Any] = {
+    "distortion": 0.0,
+    "weight_decay": 0.0,
+    "dropout": 0.0,
+    "label_smoothing": 0.0,
+    "average": 0.0,
+    "warmup": 0,
+    "schedule": "constant",
+}
+
+VIEWS: tuple[str, ...] = ()  # numnet.evaluate's flags for a committee with views, once they are chosen
+COMMITTEES = (Committee("record", 5), *((Committee("record", 5, VIEWS),) if VIEWS else ()))
+
+RIVALS = ("pytorch", "keras")  # each a file, pytorch_rival.py and keras_rival.py
+CONTESTS = ("strong", "swift", "record")  # the recipes that they train
+RIVAL_SEEDS = 1
+RIVAL_HOURS = 6  # for one run; Keras distorts image by image, which takes it an hour for sixty epochs
+
+GOALS = (
+    Goal("strong", 0.984, 10),
+    Goal("swift", 0.990, 60),
+    Goal("record", 0.995, 15 * 60),
+    Goal("record-large", 0.996, 75 * 60, stretch=0.9965),
+    Goal("record", 0.996, None, stretch=0.9969),
+    Goal("strong", 0.895, 15, data=FASHION),
+)
+
+# The best that multilayer perceptrons were ever published to reach on MNIST's test images.
+PUBLISHED = (
+    (0.9965, "best single MLP published (Cireşan et al. 2010)"),
+    (0.9969, "best committee of MLPs published (Cireşan et al. 2012)"),
+)
+
+
+def known(settings: tuple[Setting, ...]) -> list[Setting]:
+    """Those whose recipe numnet has."""
+    return [setting for setting in settings if setting.recipe in RECIPES]
+
+
+def ablations() -> list[Setting]:
+    """A recipe cut short, as it is, and then with each switch that it has on off; nothing where numnet has it not."""
+    if ABLATED not in RECIPES:
+        return []
+    short = {"epochs": ABLATION_EPOCHS}
+    off = [{**short, switch: value} for switch, value in SWITCHES.items() if _is_on(find_recipe(ABLATED), switch)]
+    return [Setting(ABLATED, ABLATION_SEEDS, changes, timed=False) for changes in (short, *off)]
+
+
+def _is_on(recipe: Recipe, switch: str) -> bool:
+    value = getattr(recipe, switch)
+    return any(value) if isinstance(value, tuple) else bool(value != SWITCHES[switch])

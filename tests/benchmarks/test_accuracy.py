@@ -1,0 +1,282 @@
+"""The page of accuracy, from lines that were made up: each figure on it was worked by hand."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.accuracy import figures, table
+from benchmarks.accuracy.lines import Record, numbers
+from benchmarks.accuracy.page import page
+from benchmarks.accuracy.table import Committee, Goal, Setting
+from numnet.errors import DataError
+from numnet.training import recipes
+
+STRONG = Setting("strong", 3)
+GOALS = (Goal("strong", 0.984, 10), Goal("strong", 0.9, None, stretch=0.99), Goal("intended", 0.9, 20))
+
+
+@pytest.fixture(autouse=True)
+def small_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two recipes that numnet has and one that it has not; what is switched off is `strong`'s."""
+    monkeypatch.setattr(table, "SETTINGS", (STRONG, Setting("intended", 2), Setting("nobody", 5)))
+    monkeypatch.setattr(table, "GOALS", GOALS)
+    monkeypatch.setattr(table, "COMMITTEES", (Committee("strong", 3),))
+    monkeypatch.setattr(table, "ABLATED", "strong")
+
+
+def note(folder: Path, setting: Setting, *, code: str, **changed: Any) -> None:
+    """What the harness notes before it runs a setting, with some numbers other than the recipe's."""
+    line = {
+        "recipe": setting.recipe, "changes": setting.changes, "code": code, "environment": "a machine",
+        "numbers": {**numbers(setting.numbers), **changed}, "noted": "2026-01-01T00:00:00.000+00:00",
+    }  # fmt: skip
+    with (folder / "conditions.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def run(
+    folder: Path, setting: Setting, seed: int, errors: int, seconds: float = 8.0, *, code: str = "abc", day: int = 2,
+    resumed: bool = False,
+) -> None:  # fmt: skip
+    """A line as numnet.sweep writes it."""
+    trial = {
+        "recipe": setting.recipe, "changes": setting.changes, "seed": seed, "kernels": "numba", "data": None,
+        "code": code,
+    }  # fmt: skip
+    train = {
+        "seed": seed, "test_accuracy": 1 - errors / 10_000, "total_seconds": seconds, "epochs": 10.0,
+        "flops": 4 * 10**12, "parameters_sha256": f"{code}{seed}", "saved": f"build/accuracy/{seed}.npz",
+    }  # fmt: skip
+    times = {"started": f"2026-01-{day:02}T00:00:00.000+00:00", "ended": f"2026-01-{day:02}T00:01:00.000+00:00"}
+    line = {"format": 1, "trial": trial, "train": train, "error": None, "exit_code": 0, "peak_mib": 200.0 + seed}
+    with (folder / "runs.jsonl").open("a") as file:
+        file.write(json.dumps(line | {"resumed": resumed} | times) + "\n")
+
+
+def whole(folder: Path, errors: Sequence[int] = (150, 160, 170), seconds: Sequence[float] = (8, 9, 10)) -> Record:
+    """Three seeds of `strong`."""
+    note(folder, STRONG, code="abc")
+    for seed, (wrong, took) in enumerate(zip(errors, seconds, strict=True)):
+        run(folder, STRONG, seed, wrong, took)
+    return Record(folder)
+
+
+def row(text: str, begins: str) -> list[str]:
+    """The cells of the one row of a table that begins so."""
+    found = [line for line in text.splitlines() if line.startswith(begins)]
+    assert len(found) == 1, found
+    return [cell.strip() for cell in found[0].strip("|").split("|")]
+
+
+def part(text: str, heading: str) -> str:
+    """What stands under a heading."""
+    return text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+
+
+def test_what_three_seeds_come_to(tmp_path: Path) -> None:
+    """150, 160 and 170 errors: mean 160, deviation sqrt((100 + 0 + 100) / 2) = 10, that is 0.1 points.
+
+    Wilson at 9840 of 10000, z = 1.959964: z²/n = 0.000384146; centre (0.984 + 0.000192073) / 1.000384146 = 0.983814;
+    half 1.959964 * sqrt(0.984 * 0.016 / 10000 + 0.000384146 / 40000) / 1.000384146 = 0.002466: 0.98135 to 0.98628.
+    """
+    assert row(part(page(whole(tmp_path)), "By recipe"), "| `strong` |") == [
+        "`strong`", "3", "98.40 %", "0.100", "98.13 to 98.63", "160.0 (150 to 170)", "10", "9.0 (10.0)", "4", "202",
+        "abc",
+    ]  # fmt: skip
+
+
+def test_each_seed_has_its_row_and_its_digest(tmp_path: Path) -> None:
+    seeds = part(page(whole(tmp_path)), "Seed by seed")
+    assert [line.split("|")[-2].strip() for line in seeds.splitlines() if line.startswith("| `strong`")] == [
+        "`abc0`", "`abc1`", "`abc2`",
+    ]  # fmt: skip
+    assert row(seeds, "| `strong` | 2")[2:4] == ["170", "98.30 %"]
+
+
+@pytest.mark.parametrize(
+    ("errors", "seconds", "said"),
+    [
+        ((150, 160, 170), (8, 9, 10), "met"),  # both to the last error and second
+        ((150, 160, 171), (8, 9, 10), "**missed**"),
+        ((150, 160, 170), (1, 1, 10.1), "**missed**"),
+    ],
+)
+def test_a_goal_is_met_by_the_mean_and_in_time_by_the_slowest(
+    errors: Sequence[int], seconds: Sequence[float], said: str, tmp_path: Path
+) -> None:
+    assert row(part(page(whole(tmp_path, errors, seconds)), "The goals"), "| `strong`")[4] == said
+
+
+def test_what_was_not_run_is_said_to_be_so(tmp_path: Path) -> None:
+    empty = page(Record(tmp_path))
+    assert "Nothing has been run yet." in empty
+    assert not re.search(r"\bmet \||missed", empty)
+    text = page(whole(tmp_path))
+    assert row(part(text, "The goals"), "| `intended`")[3:5] == ["-", "not run"]
+    assert row(part(text, "By recipe"), "| `nobody`")[1] == "not run"
+    assert "one switch off at a time" in part(text, "What each piece is worth")
+    assert "Not run." in part(text, "What each piece is worth")
+
+
+def test_some_of_the_seeds_meet_nothing_yet(tmp_path: Path) -> None:
+    note(tmp_path, STRONG, code="abc")
+    run(tmp_path, STRONG, 1, 100)
+    goal = row(part(page(Record(tmp_path)), "The goals"), "| `strong`")
+    assert goal[3:5] == ["99.00 % in 8.0 s, 1 of 3 seeds", "not run"]
+    assert Record(tmp_path).lacking(STRONG) == [0, 2]
+
+
+def test_the_time_of_a_run_in_parts_is_not_quoted(tmp_path: Path) -> None:
+    record = whole(tmp_path)
+    run(tmp_path, STRONG, 2, 170, 0.5, day=3, resumed=True)
+    text = page(record)
+    assert row(part(text, "By recipe"), "| `strong` |")[7] == "8.5 (9.0)"
+    assert row(part(text, "Seed by seed"), "| `strong` | 2")[5] == "in parts"
+
+
+def test_lines_of_a_recipe_whose_numbers_were_changed_since_do_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = whole(tmp_path)
+    assert len(record.runs(STRONG)) == 3
+    other = replace(recipes.RECIPES["strong"], learning_rate=1e-3)
+    monkeypatch.setitem(recipes.RECIPES, "strong", other)
+    assert record.lacking(STRONG) == [0, 1, 2]
+    note(tmp_path, STRONG, code="def")
+    run(tmp_path, STRONG, 0, 140, code="def")
+    assert [(run.seed, run.errors) for run in record.runs(STRONG)] == [(0, 140)]
+    monkeypatch.setitem(recipes.RECIPES, "strong", replace(other, learning_rate=2e-3))  # as it was
+    assert [run.errors for run in record.runs(STRONG)] == [150, 160, 170]
+
+
+def test_a_number_that_recipes_had_not_then_is_what_it_is_by_itself_and_one_they_lost_rules_a_line_out(
+    tmp_path: Path,
+) -> None:
+    fewer = {name: value for name, value in numbers(STRONG.numbers).items() if name != "clip"}
+    for code, found in (("old", fewer), ("new", {**fewer, "lost": 1})):
+        line = {"recipe": "strong", "changes": {}, "code": code, "numbers": found, "environment": "", "noted": "2026"}
+        with (tmp_path / "conditions.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        run(tmp_path, STRONG, 0, 150, code=code)
+    assert [run.code for run in Record(tmp_path).runs(STRONG)] == ["old"]
+
+
+def test_the_newest_of_two_commits_counts_and_with_anew_none_of_another(tmp_path: Path) -> None:
+    whole(tmp_path)
+    note(tmp_path, STRONG, code="def")
+    run(tmp_path, STRONG, 1, 155, code="def", day=4)
+    run(tmp_path, STRONG, 2, 155, code="def", day=1)  # older than abc's, though it stands behind it
+    assert [(run.errors, run.code) for run in Record(tmp_path).runs(STRONG)] == [
+        (150, "abc"), (155, "def"), (170, "abc"),
+    ]  # fmt: skip
+    assert Record(tmp_path, anew=True).lacking(STRONG) == [0, 1, 2]
+
+
+def test_other_changes_and_other_data_are_another_setting(tmp_path: Path) -> None:
+    record = whole(tmp_path)
+    assert record.lacking(Setting("strong", 3, {"warmup": 5})) == [0, 1, 2]
+    assert record.lacking(Setting("strong", 3, data=table.FASHION)) == [0, 1, 2]
+
+
+def test_only_switches_that_a_recipe_has_on_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    short = {"epochs": 30.0}
+    assert [one.changes for one in table.ablations()] == [
+        short, {**short, "dropout": 0.0}, {**short, "schedule": "constant"},
+    ]  # fmt: skip
+    more = replace(recipes.RECIPES["strong"], weight_decay=0.01, warmup=100, schedule="cosine", dropout=(0.0, 0.0, 0.0))
+    monkeypatch.setitem(recipes.RECIPES, "strong", more)
+    off = [set(one.changes) - {"epochs"} for one in table.ablations()]
+    assert off == [set(), {"weight_decay"}, {"warmup"}, {"schedule"}]
+
+
+def test_a_switch_is_worth_what_goes_beyond_chance(tmp_path: Path) -> None:
+    """Errors 100, 110, 120; 130, 140, 150; 110, 112, 120: variances 100, 100 and 28, pooled 76 with 6 degrees.
+
+    Student's t at 6 degrees is 2.447 (2.446 by the series), so chance makes 2.446 * sqrt(76 * 2 / 3) = 17.4. The means
+    are 110, 140 and 114.
+    """
+    seeds = {"epochs": (100, 110, 120), "dropout": (130, 140, 150), "schedule": (110, 112, 120)}
+    for setting in table.ablations():
+        note(tmp_path, setting, code="abc")
+        for seed, errors in enumerate(seeds[list(setting.changes)[-1]]):
+            run(tmp_path, setting, seed, errors)
+    text = part(page(Record(tmp_path)), "What each piece is worth")
+    assert row(text, "| nothing")[1:4] == ["3", "110.0", "10.0"]
+    assert row(text, "| dropout")[2:] == ["140.0", "10.0", "+30.0", "17.4", "yes"]
+    assert row(text, "| schedule")[2:] == ["114.0", "5.3", "+4.0", "17.4", "no"]
+
+
+@pytest.mark.parametrize(("freedom", "quantile"), [(4, 2.776), (6, 2.447), (16, 2.120), (60, 2.000)])
+def test_students_quantiles_are_those_of_the_printed_tables(freedom: int, quantile: float) -> None:
+    assert figures.student(freedom) == pytest.approx(quantile, rel=4e-3)
+
+
+def test_a_committee_is_of_the_very_runs_that_count(tmp_path: Path) -> None:
+    record = whole(tmp_path)
+    record.add("committees", {"recipe": "strong", "flags": (), "members": ["abc0", "abc1", "abc2"], "errors": 100})
+    text = page(record)
+    assert row(part(text, "Committees"), "| 3 of")[:3] == ["3 of `strong`", "100", "99.00 %"]
+    assert row(part(text, "The goals"), "| committee")[3:] == ["99.00 %", "met", "99 %: met"]
+    run(tmp_path, STRONG, 1, 160, code="abc-other", day=5)
+    note(tmp_path, STRONG, code="abc-other")
+    assert row(part(page(record), "Committees"), "| 3 of")[1] == "not run"
+
+
+def test_rivals_stand_beside_numnet_and_failures_say_why(tmp_path: Path) -> None:
+    record = whole(tmp_path)
+    ours = {"recipe": "strong", "seed": 0, "numbers": numbers(STRONG.numbers)}
+    figures = {"title": "PyTorch", "about": "eager", "errors": 165, "seconds": 61.25, "peak_mib": 555.5}
+    record.add("rivals", {"rival": "pytorch", **ours, **figures})
+    record.add("rivals", {"rival": "keras", **ours, "failed": "not done after 6 hours"})
+    record.add("rivals", {"rival": "keras", **ours, "numbers": {**ours["numbers"], "epochs": 1}, **figures})  # type: ignore[dict-item]
+    text = part(page(record), "Beside Keras and PyTorch")
+    assert row(text, "| numnet | `strong`")[2:7] == ["0 to 2", "160.0", "98.40 %", "9.0", "202"]
+    assert row(text, "| PyTorch | `strong`")[2:7] == ["0", "165", "98.35 %", "61.2", "556"]
+    assert row(text, "| keras | `strong`")[2] == "failed"
+    assert "- keras, `strong`: not done after 6 hours" in text
+
+
+def test_a_line_that_was_cut_off_is_left_out_and_written_over(tmp_path: Path) -> None:
+    record = whole(tmp_path)
+    (tmp_path / "rivals.jsonl").write_text('{"rival": "pyt')
+    assert record.rival("pytorch", STRONG.numbers, 0) is None
+    line = {"rival": "pytorch", "recipe": "strong", "seed": 0, "numbers": numbers(STRONG.numbers), "errors": 1}
+    record.add("rivals", line)
+    found = record.rival("pytorch", STRONG.numbers, 0)
+    assert found is not None
+    assert found["errors"] == 1
+    assert (tmp_path / "rivals.jsonl").read_text().count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("nonsense", "expected an object of JSON"),
+        ("[1]", "expected an object"),
+        ('{"recipe": "strong"}', "no changes, code"),
+    ],
+)
+def test_what_is_no_line_is_refused_by_its_place(line: str, said: str, tmp_path: Path) -> None:
+    record = whole(tmp_path)
+    with (tmp_path / "conditions.jsonl").open("a") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(DataError, match=rf"conditions\.jsonl, line 2: .*{said}.*take the line out"):
+        record.runs(STRONG)
+
+
+def test_the_picture_is_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="plots need matplotlib")
+    from benchmarks.accuracy.plot import clouds, draw
+
+    record = whole(tmp_path)
+    run(tmp_path, STRONG, 2, 170, 0.5, day=3, resumed=True)
+    (cloud,) = clouds(record)
+    assert (cloud.who, cloud.recipe, cloud.seconds) == ("numnet", "strong", [8, 9])
+    assert cloud.accuracies == pytest.approx([0.985, 0.984])
+    draw(record, tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")

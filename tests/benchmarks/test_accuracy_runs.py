@@ -1,0 +1,200 @@
+"""What the record lacks is run, and nothing else: real runs, small; the rivals' steps where their frameworks are."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.accuracy import __main__ as door
+from benchmarks.accuracy import table
+from benchmarks.accuracy.lines import Record
+from benchmarks.accuracy.running import Runner, check_fashion
+from benchmarks.accuracy.table import Committee, Setting
+from numnet.errors import DataError, RecipeError
+from numnet.training.recipes import find_recipe
+
+ROOT = Path(__file__).parent.parent.parent
+FRAMEWORKS = ROOT / ".venv-bench" / "bin" / "python"
+SMALL = {"hidden": (8,), "dropout": (0.0,), "steps": 20}
+TIMED = Setting("strong", 2, SMALL)
+TOGETHER = Setting("strong", 2, {**SMALL, "warmup": 5}, timed=False)
+
+
+@pytest.fixture
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """Runs into a folder of its own; a small network is all there is of `strong`."""
+    monkeypatch.setattr(table, "SETTINGS", (TIMED,))
+    return Runner(Record(tmp_path / "results"), tmp_path / "models")
+
+
+def lines(runner: Runner) -> list[dict]:  # type: ignore[type-arg]
+    return [json.loads(line) for line in runner.record.runs_file.read_text().splitlines()]
+
+
+@pytest.mark.slow
+def test_what_is_lacking_is_run_once_and_after_a_stop_the_rest(runner: Runner) -> None:
+    assert runner.settings([TIMED]) == []
+    first, second = lines(runner)
+    assert (first["trial"]["seed"], second["trial"]["seed"], first["trial"]["changes"]["steps"]) == (0, 1, 20)
+    assert runner.settings([TIMED]) == []
+    assert len(lines(runner)) == 2
+    runner.record.runs_file.write_text(json.dumps(first) + "\n")  # as if it had been stopped after the first
+    assert runner.record.lacking(TIMED) == [1]
+    assert runner.settings([TIMED, TOGETHER]) == []
+    assert [(line["trial"]["seed"], "warmup" in line["trial"]["changes"]) for line in lines(runner)[:2]] == [
+        (0, False), (1, False),
+    ]  # fmt: skip
+    assert sorted(line["trial"]["seed"] for line in lines(runner)[2:]) == [0, 1]
+    runs = runner.record.runs(TIMED)
+    assert [run.sha256 for run in runs] == [first["train"]["parameters_sha256"], second["train"]["parameters_sha256"]]
+    assert runs[0].environment == runs[1].environment
+    assert "numpy" in runs[0].environment
+
+
+@pytest.mark.slow
+def test_a_committee_waits_for_its_members_and_answers_once(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = find_recipe("strong").changed(**SMALL)
+    monkeypatch.setattr("benchmarks.accuracy.table.find_recipe", lambda name: short)
+    committee = Committee("strong", 2)
+    assert runner.committee(committee) == ["committee of strong: 0 of 2 seeds have been run"]
+    members = Setting("strong", 2)
+    runner.settings([TIMED])
+    made = [json.dumps({**line, "trial": {**line["trial"], "changes": {}}}) for line in lines(runner)]
+    runner.record.runs_file.write_text("\n".join(made) + "\n")
+    runner.record.note(members)
+    assert runner.committee(committee) == []
+    found = runner.record.committee(committee, runner.record.runs(members))
+    assert found is not None
+    assert found["errors"] == round(10_000 * (1 - found["evaluate"]["accuracy"]))
+    for model in runner.models.glob("*.npz"):
+        model.unlink()
+    assert runner.committee(committee) == []
+    (runner.record.folder / "committees.jsonl").unlink()
+    assert "--anew runs its seeds again" in runner.committee(committee)[0]
+
+
+@pytest.mark.slow
+def test_a_run_that_fails_is_told(runner: Runner) -> None:
+    wild = Setting("strong", 1, {**SMALL, "steps": 60, "optimizer": "sgd", "learning_rate": 1e30}, timed=False)
+    (failure,) = runner.settings([wild])
+    assert "the loss is" in failure
+    assert runner.record.lacking(wild) == [0]
+
+
+LONG = """if True:
+    import sys
+    from pathlib import Path
+    from benchmarks.accuracy.lines import Record
+    from benchmarks.accuracy.running import Interrupted, Runner
+    from benchmarks.accuracy.table import Setting
+    folder = Path(sys.argv[1])
+    long = Setting("strong", 1, {"hidden": (8,), "dropout": (0.0,), "steps": 400_000}, timed=False)
+    try:
+        Runner(Record(folder / "results"), folder / "models").settings([long])
+    except Interrupted as interrupted:
+        sys.exit(f"interrupted by {interrupted.args[0]}")
+"""
+
+
+def test_who_stops_a_run_finds_it_lacking(tmp_path: Path) -> None:
+    """A run of minutes is left after its first second."""
+    with subprocess.Popen([sys.executable, "-c", LONG, tmp_path], cwd=ROOT, stderr=subprocess.PIPE, text=True) as run:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("models/*.lock")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        run.send_signal(signal.SIGTERM)
+        assert run.communicate(timeout=60)[1].splitlines()[-1] == f"interrupted by {signal.SIGTERM}"
+    assert not (tmp_path / "results" / "runs.jsonl").exists()
+
+
+def test_the_command_writes_the_page_and_refuses_in_one_line(tmp_path: Path) -> None:
+    def command(*flags: object) -> "subprocess.CompletedProcess[str]":
+        line = [sys.executable, "-m", "benchmarks.accuracy", "--results", tmp_path, "--docs", tmp_path, *flags]
+        return subprocess.run(list(map(str, line)), cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert command("--page").returncode == 0
+    assert "Nothing has been run yet." in (tmp_path / "accuracy.md").read_text()
+    refused = command("--only", "stong")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("numnet: --only stong: expected some of tutorial, intended, strong")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_parts_are_those_of_the_table() -> None:
+    assert door.parse(["--only", "strong,rivals"]).only == ["strong", "rivals"]
+    assert set(door.parse([]).only) >= {"tutorial", "strong", "record", "fashion", "committee", "rivals", "ablations"}
+    with pytest.raises(RecipeError, match="--only strongs"):
+        door.parse(["--only", "strongs"])
+
+
+def test_a_folder_that_is_not_fashion_mnist_is_refused(tiny_data: Path) -> None:
+    with pytest.raises(DataError, match="expected Fashion-MNIST"):
+        check_fashion(tiny_data)
+    with pytest.raises(DataError, match="expected Fashion-MNIST"):
+        check_fashion(ROOT / "numnet" / "data" / "mnist")
+
+
+needs_frameworks = pytest.mark.skipif(
+    not FRAMEWORKS.exists(), reason="the frameworks are not there: make bench-install"
+)
+
+
+def in_frameworks(*arguments: str) -> str:
+    run = subprocess.run([FRAMEWORKS, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-500:]
+    return run.stdout
+
+
+@needs_frameworks
+@pytest.mark.slow
+@pytest.mark.parametrize("name", table.RIVALS)
+def test_a_rival_learns_and_prints_one_line(name: str) -> None:
+    printed = in_frameworks("-m", "benchmarks.accuracy.contest", name, "strong", "--steps", "30")
+    (line,) = printed.splitlines()
+    found = json.loads(line)
+    assert found["steps"] == 30
+    assert 300 < found["errors"] < 4000
+    assert 1 < found["seconds"] < 300
+    assert found["peak_mib"] > 200
+
+
+# Images of their own coordinates, distorted, tell where each pixel was taken from; away from the border it is exact.
+DISTORTED = """if True:
+    import json
+    import numpy as np
+    import torch
+    from numnet.data.augment import STRENGTHS, Distortion
+    from benchmarks.accuracy.pytorch_rival import distort
+
+    torch.manual_seed(0)
+    coordinates = np.meshgrid(np.arange(28.0), np.arange(28.0))  # across, down
+    far = {}
+    for name, strength in {"shift": 1.5, "elastic": 1.1, "rotation": 0.2, "shear": 0.2}.items():
+        strengths = Distortion(**{**dict.fromkeys(STRENGTHS, 0.0), name: strength})
+        far[name] = []
+        for coordinate in coordinates:
+            images = torch.tensor(coordinate, dtype=torch.float32).expand(400, 1, 28, 28)
+            moved = distort(images, strengths).numpy()[:, 0] - coordinate
+            far[name].append(float(np.sqrt((moved[:, 8:-8, 8:-8] ** 2).mean())))
+    print(json.dumps(far))
+"""
+
+
+@needs_frameworks
+@pytest.mark.slow
+def test_pytorch_distorts_as_far_as_asked() -> None:
+    """Root mean squares over the middle 12 x 12 pixels, across and down; there a pixel lies sqrt(143 / 12) = 3.452 off.
+
+    A shift drawn evenly up to 1.5: 1.5 / sqrt(3) = 0.866, both ways. An angle up to 0.2: 3.452 * 0.2 / sqrt(3) = 0.399
+    both ways. A shear up to 0.2: the same, across alone. The elastic field: 1.1, a little less away from the border.
+    """
+    found = json.loads(in_frameworks("-c", DISTORTED))
+    assert found["shift"] == pytest.approx([0.866, 0.866], rel=0.06)
+    assert found["rotation"] == pytest.approx([0.399, 0.399], rel=0.06)
+    assert found["shear"] == pytest.approx([0.399, 0.0], rel=0.06, abs=1e-3)
+    assert found["elastic"] == pytest.approx([1.1, 1.1], rel=0.25)
