@@ -251,7 +251,7 @@ def rivals(record: Record) -> str:
             Images are distorted by what each framework offers, as strongly as numnet distorts them where it can. Each
             run is a process on all cores, timed from its start; numnet's row is the mean of its seeds."""),
         table(("", "recipe", "seed", "errors", "accuracy", "seconds", "MiB at most", "commit"), _rival_rows(record)),
-        "\n".join(f"- {title}: {about}" for title, about in abouts.items()),
+        "\n".join(f"- {title}: {prose(about)}" for title, about in abouts.items()),
         section("Could not be measured:", "\n".join(failed)) if failed else "",
     )
 
