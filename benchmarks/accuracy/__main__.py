@@ -49,7 +49,7 @@ def parse(argv: Sequence[str] | None) -> Namespace:
     add("--page", action="store_true", help="run nothing: write the page from the lines that are there")
     add("--anew", action="store_true", help="run in spite of lines that other commits wrote")
     add(
-        "--fashion", type=Path, metavar="DIR", help="where Fashion-MNIST's four files are; without it that part is left"
+        "--fashion", type=Path, metavar="DIR", help="Fashion-MNIST's four files, for that part; lines name DIR as given"
     )
     add("--results", type=Path, default=RESULTS / "accuracy", metavar="DIR", help="the lines")
     add("--models", type=Path, default=Path("build/accuracy"), metavar="DIR", help="the model files")
