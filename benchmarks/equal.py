@@ -13,7 +13,7 @@ from benchmarks import nets
 from benchmarks.problem import Problem
 from benchmarks.rival import Unable
 from benchmarks.rivals import numnet_textbook
-from benchmarks.samples import Store
+from benchmarks.samples import THREADS, Store
 from benchmarks.session import Session
 
 STEPS = 50
@@ -23,11 +23,9 @@ CLOSE_DROPPED = 0.05  # of the mean of 50 losses with dropout, which other masks
 
 
 def refusal(store: Store, name: str, net: str) -> str:
-    """Why a rival's rows on a net are refused; empty where its work was found equal."""
-    for sample in store.of("equal", net=net):
-        if sample.rival == name:
-            return str(sample.value.get("refusal", sample.value.get("failed")))
-    return "its work was not checked"
+    """Why a rival's rows on a net are refused; empty where this code found its work equal on this machine."""
+    sample = store.current("equal", name, {"net": net})
+    return str(sample.value.get("refusal", sample.value.get("failed"))) if sample else "its work was not checked"
 
 
 def allowed(store: Store, names: Iterable[str], net: str) -> list[str]:
@@ -48,7 +46,7 @@ def check(name: str, net: str, folder: Path) -> dict[str, Any]:
         f"with dropout its mean loss is off by {dropped:.0%}" * (not dropped < CLOSE_DROPPED),
     ]
     refusal = "; ".join(filter(None, reasons))
-    told = {"title": facts["title"], "about": facts["about"]}
+    told = {name: facts[name] for name in ("title", "about", "settings")}
     return {"error": error, "whole": whole, "dropped": dropped, "refusal": refusal} | told
 
 
@@ -58,7 +56,7 @@ def _errors(name: str, problem: Problem) -> tuple[float, float, dict[str, Any]]:
     One call, as long as a rival is timed with, may run other code than many. It ends where the epoch does, after which
     the reference shuffles again.
     """
-    session = Session(name, problem, threads=2)
+    session = Session(name, problem, threads=THREADS)
     try:
         first = [session.train(1)[1] for _ in range(STEPS)]
         count = min(session.facts["call_steps"], problem.batches - STEPS)
@@ -75,7 +73,7 @@ def _dropped_error(name: str, problem: Problem) -> float:
     """Of the mean loss with the net's own dropout, 0 where it has none."""
     if not problem.drop_rate:
         return 0.0
-    session = Session(name, problem, threads=2)
+    session = Session(name, problem, threads=THREADS)
     try:
         found = statistics.mean(session.train(1)[1] for _ in range(STEPS))
     finally:
@@ -94,7 +92,7 @@ def textbook(problem: Problem, steps: int) -> list[float]:
     """The first losses, by numnet's textbook kernels in float64; as many as were asked for so far are kept."""
     kept = _kept.setdefault(problem, [])
     if len(kept) < steps:
-        reference = Textbook(problem, threads=2)
+        reference = Textbook(problem, threads=THREADS)
         kept[:] = [reference.train(step, 1) for step in range(steps)]
     return kept[:steps]
 

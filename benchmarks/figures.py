@@ -28,9 +28,7 @@ class Figure(NamedTuple):
 
 def median(samples: Sequence[Sample]) -> Figure:
     """The median of one rival's samples, whose values are numbers; undisturbed ones where there are enough."""
-    kept = [s.value for s in samples if s.quiet]
-    quiet = len(kept) == len(samples) or len(kept) >= ENOUGH
-    return figure(kept if quiet else [s.value for s in samples], quiet)
+    return _undisturbed([(s.value, s.quiet) for s in samples])
 
 
 def ratio(slow: Sequence[Sample], fast: Sequence[Sample]) -> Figure:
@@ -40,9 +38,25 @@ def ratio(slow: Sequence[Sample], fast: Sequence[Sample]) -> Figure:
     """
     partners = {(s.session, s.round): s for s in fast}
     pairs = [(s, partners[s.session, s.round]) for s in slow if (s.session, s.round) in partners]
-    kept = [s.value / f.value for s, f in pairs if s.quiet and f.quiet]
-    quiet = len(kept) == len(pairs) or len(kept) >= ENOUGH
-    return figure(kept if quiet else [s.value / f.value for s, f in pairs], quiet)
+    return _undisturbed([(s.value / f.value, s.quiet and f.quiet) for s, f in pairs])
+
+
+def beside(samples: Sequence[Sample], part: str) -> Figure:
+    """How many times slower than numnet one is that took its turns between two of numnet's."""
+    pairs = [(s.value[part] / s.value["numnet"], s.quiet) for s in samples if "numnet" in s.value]
+    return _undisturbed(pairs)
+
+
+def inside(samples: Sequence[Sample], top: str, bottom: str) -> Figure:
+    """The median of the ratio of two figures of the same sample."""
+    return _undisturbed([(s.value[top] / s.value[bottom], s.quiet) for s in samples])
+
+
+def _undisturbed(values: Sequence[tuple[float, bool]]) -> Figure:
+    """Of values and whether each is of an undisturbed round: those that are where there are enough, or all."""
+    kept = [value for value, quiet in values if quiet]
+    quiet = len(kept) == len(values) or len(kept) >= ENOUGH
+    return figure(kept if quiet else [value for value, _ in values], quiet)
 
 
 def across(slow: Sequence[Sample], fast: Sequence[Sample]) -> Figure:

@@ -22,6 +22,15 @@ VALIDATION, TRAINING = 5_000, 55_000  # of the training images the tutorial sets
 BETA1, BETA2 = 0.9, 0.999
 
 
+def flops(sizes: Sequence[int], batch_size: int) -> int:
+    """Floating-point operations of a step's products: forward, dw, and dx but for the first layer."""
+    products = [d * h for d, h in pairwise(sizes)]
+    return 2 * batch_size * (3 * sum(products) - products[0])
+
+
+STEP_FLOPS = flops((784, 512, 256, 128, 10), 128)  # of the tutorial's step
+
+
 class Split(NamedTuple):
     """float32 images (N, 784) of 0..1 and int64 labels (N,)."""
 
@@ -62,12 +71,20 @@ class Problem:
         with np.load(self.file) as file:
             return [(file[f"w{i}"], file[f"b{i}"]) for i in range(len(self.sizes) - 1)]
 
-    def train_split(self) -> Split:
-        """The training images in the order in which they are visited."""
+    def train_bytes(self) -> tuple[npt.NDArray[np.uint8], IntArray]:
+        """The training images in the order in which they are visited: uint8 (55000, 784), int64 (55000,).
+
+        Who keeps them in a tensor of the framework's own makes its floats from these, so that nobody has them twice.
+        """
         with np.load(self.file) as file:
             order = file["order"]
         pixels, labels = read_bytes("train")
-        return Split(to_floats(pixels[VALIDATION:][order]), labels[VALIDATION:][order])
+        return pixels[VALIDATION:][order], labels[VALIDATION:][order]
+
+    def train_split(self) -> Split:
+        """The same as floats, for who keeps them in NumPy."""
+        pixels, labels = self.train_bytes()
+        return Split(to_floats(pixels), labels)
 
     @property
     def batches(self) -> int:
@@ -75,9 +92,13 @@ class Problem:
         return TRAINING // self.batch_size
 
     def flops(self) -> int:
-        """Floating-point operations of a step's products: forward, dw, and dx but for the first layer."""
-        products = [d * h for d, h in pairwise(self.sizes)]
-        return 2 * self.batch_size * (3 * sum(products) - products[0])
+        """Floating-point operations of a step's products."""
+        return flops(self.sizes, self.batch_size)
+
+    def flops_of_ink(self, share: float) -> float:
+        """The same, where of the first layer's products only that share is done that pixels other than 0 ask for."""
+        first = 2 * self.batch_size * self.sizes[0] * self.sizes[1]
+        return self.flops() - 2 * (1 - share) * first  # forward and dw
 
     def to_json(self) -> str:
         """One line from which `from_json` makes the same problem."""

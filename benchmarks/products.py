@@ -1,13 +1,15 @@
 """The three products of a dense layer, numnet's beside OpenBLAS's: `python -m benchmarks.products --threads T`.
 
-Prints a JSON object for each product: kind, shape [M, K, N] of out (M, N) = a (M, K) @ b (K, N), threads, flops, and
-the seconds of one product by `peaks.clock`, sample by sample, numnet's and OpenBLAS's in turn. Both are checked first.
+Prints a JSON object for each product and round: kind, shape "M x K x N" of out (M, N) = a (M, K) @ b (K, N), threads,
+round, flops, the seconds of one product by `peaks.clock`, numnet's and OpenBLAS's one after the other, and beside them
+the peak of the cores' multiply-adds in GFLOP/s and what the noise probe took. Both are checked first.
 """
 
 import argparse
 import json
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -15,8 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.noise import PAUSE
-from benchmarks.peaks import clock
+from benchmarks.noise import Probe
+from benchmarks.peaks import clock, fma_gflops
+from benchmarks.plan import in_turn
 from benchmarks.problem import FloatArray, read
 from numnet.kernels.matmul import matmul, matmul_at, matmul_bt
 from numnet.kernels.threads import set_threads
@@ -32,10 +35,10 @@ ODD = [(kind, shape) for shape in [(33, 129, 65), (127, 255, 63)] for kind in ("
 FEW = [("forward", (1, 784, 512)), ("dx", (1, 784, 512)), ("forward", (100, 1000, 10)), ("forward", (128, 784, 1000))]
 SQUARES = [("forward", (size, size, size)) for size in (64, 128, 256, 512, 1024, 2048)]
 PIXELS = [("pixels forward", (BATCH, 784, 512)), ("pixels dw", (784, BATCH, 512))]
-ROWS = STEP + ODD + FEW + SQUARES + PIXELS
+NOTHING = [("forward", (1, 1, 1))]  # what a call costs before it does anything
+ROWS = STEP + ODD + FEW + SQUARES + PIXELS + NOTHING
 
 EPS = float(np.finfo(np.float32).eps)
-SAMPLES = 15
 LONG_ENOUGH = 0.001  # seconds of a sample: many ticks of the clock, and too few for a neighbour to come and go
 WARM = 0.005  # of the same product before its sample: cores and threads that slept take some 2 ms to be at work again
 
@@ -54,6 +57,11 @@ class Product(NamedTuple):
     def flops(self) -> int:
         """Multiplications and additions, those with zero included."""
         return 2 * self.a.size * self.b.shape[1]
+
+    @property
+    def shape(self) -> str:
+        """Such as "128 x 784 x 512"."""
+        return " x ".join(map(str, (*self.a.shape, self.b.shape[1])))
 
 
 def make(kind: str, shape: Shape) -> Product:
@@ -105,23 +113,43 @@ def verify(product: Product, call: Callable[[], Any], name: str) -> None:
     call()
     bound = 4 * a.shape[1] * EPS * (abs(a) @ abs(b))
     if not (abs(out - a @ b) <= bound).all():
-        raise ArithmeticError(f"{name}: {product.kind} {(*a.shape, b.shape[1])} is not the product")
+        raise ArithmeticError(f"{name}: {product.kind} {product.shape} is not the product")
 
 
-def time_pair(kind: str, shape: Shape, threads: int, samples: int = SAMPLES) -> dict[str, Any]:
-    """Seconds a product takes, sample by sample, on so many threads: numnet, OpenBLAS, numnet, OpenBLAS, …"""
+class Pair(NamedTuple):
+    """A product, and the calls that fill it."""
+
+    product: Product
+    calls: dict[str, Callable[[], Any]]
+
+
+def pair(kind: str, shape: Shape) -> Pair:
+    """Both, checked."""
     product = make(kind, shape)
     calls = {"numnet": numnet(product), "openblas": openblas(product)}
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for name, call in calls.items():
+        verify(product, call, name)
+    return Pair(product, calls)
+
+
+def time_all(threads: int, rounds: int) -> Iterator[dict[str, Any]]:
+    """A line for each product and round, all products in an order that is drawn for each round."""
     set_threads(threads)
     with threadpool_limits(threads, "blas"):
-        for name, call in calls.items():
-            verify(product, call, name)
-        for _ in range(samples):
-            time.sleep(PAUSE if threads > 1 else 0)
-            for name, call in calls.items():
-                seconds[name].append(sample(call, threads))
-    return {"kind": kind, "shape": list(shape), "threads": threads, **seconds, "flops": product.flops}
+        pairs = [pair(kind, shape) for kind, shape in ROWS]
+        probe = Probe(threads)
+        for i in range(rounds):
+            for one in in_turn(pairs, i):
+                found, seen = probe.watch(_time_pair, one, threads)
+                about = {"kind": one.product.kind, "shape": one.product.shape, "flops": one.product.flops}
+                yield about | {"threads": threads, "round": i, "probe": seen} | found
+
+
+def _time_pair(one: Pair, threads: int) -> dict[str, float]:
+    """Seconds of each call, who is first being drawn by lot, and the peak before them."""
+    peak = fma_gflops(threads)
+    names = random.sample(sorted(one.calls), len(one.calls))
+    return {name: sample(one.calls[name], threads) for name in names} | {"peak_gflops": peak}
 
 
 def sample(call: Callable[[], Any], threads: int, long_enough: float = LONG_ENOUGH) -> float:
@@ -144,10 +172,10 @@ def main() -> None:
     """Print a line for each product."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--samples", type=int, default=SAMPLES)
+    parser.add_argument("--rounds", type=int, default=12)
     args = parser.parse_args()
-    for kind, shape in ROWS:
-        print(json.dumps(time_pair(kind, shape, args.threads, args.samples)), flush=True)
+    for line in time_all(args.threads, args.rounds):
+        print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 import importlib
 from abc import ABC, abstractmethod
+from typing import Any
 
-from benchmarks.problem import FloatArray, Problem
+from benchmarks.problem import STEP_FLOPS, FloatArray, Problem
 
 # In the order of the report's tables. The name is the file's.
 NAMES = (
@@ -22,9 +23,7 @@ NAMES = (
     "jax_scan",
     "scikit_learn",
 )
-
-
-STEP_FLOPS = 332e6  # of the tutorial's products
+NUMNET, TEXTBOOK = NAMES[:2]
 
 
 class Unable(Exception):
@@ -60,6 +59,10 @@ class Rival(ABC):
     @abstractmethod
     def predict(self, images: FloatArray) -> FloatArray:
         """Scores, float32 (N, classes), of images, float32 (N, 784): NumPy in, NumPy out. Dropout is off."""
+
+    def settings(self) -> dict[str, Any]:
+        """What the framework made of the settings that it was given, where it may make something else of them."""
+        return {}
 
     def first_row(self, step: int) -> int:
         """Where the batch of a step begins."""

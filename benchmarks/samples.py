@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -23,8 +24,11 @@ PACKAGES = ("numnet", "numpy", "numba", "llvmlite", "tensorflow-cpu", "keras", "
 
 # of benchmarks/: what changes no figure, and what besides numnet decides whether a rival's work is equal
 WITHOUT_A_CLOCK = ("results", "report", "check.py", "own_digits.py")
+# of numnet/: what no job runs, so that work on it does not ask for everything anew
+NOT_MEASURED = ("explain", "learn", "lab", "evaluate.py", "predict.py", "plot.py", "doctor.py", "export.py", "sweep.py")
 OF_EQUALITY = ("rivals", "problem.py", "nets.py", "equal.py", "worker.py", "session.py", "requirements.txt")
 
+THREADS = 2  # of all jobs that do not compare numbers of threads
 SLOWER = 1.15  # times the probe's least, from which on cores count as disturbed; a busy sibling makes it 1.8
 SESSION = uuid.uuid4().hex[:8]  # of this process: what two runs measured is never paired
 
@@ -35,8 +39,9 @@ def commit(job: str) -> str:
     how = [f"benchmarks/{name}" for name in OF_EQUALITY]
     if job != "equal":
         how = ["benchmarks", *(f":!benchmarks/{name}" for name in WITHOUT_A_CLOCK)]
-    what = ["--", "numnet", *how]
-    changes = _git("status", "--porcelain", *what) and _git("diff", "HEAD", *what)
+    what = ["--", "numnet", *(f":!numnet/{name}" for name in NOT_MEASURED), *how]
+    new = _git("ls-files", "--others", "--exclude-standard", *what).splitlines()
+    changes = _git("diff", "HEAD", *what) + "".join(name + (ROOT / name).read_text(errors="replace") for name in new)
     return _git("log", "-1", "--format=%h", *what) + (f"+{_digest(changes)}" if changes else "")
 
 
@@ -51,8 +56,24 @@ def _digest(text: str) -> str:
 @cache
 def environment() -> str:
     """The machine and the versions of what is measured on it."""
-    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
-    return f"{len(os.sched_getaffinity(0))} cores of an {cpu_name()}, {system}, {', '.join(map(_version, PACKAGES))}"
+    system = f"{platform.system()} {platform.release()} {platform.machine()}, Python {platform.python_version()}"
+    return f"{machine()}, {system}, {', '.join(map(_version, PACKAGES))}"
+
+
+def machine() -> str:
+    """The cores, whose they are, their caches and the memory, as far as Linux tells."""
+    info = dict(re.findall(r"(?m)^([^\t\n]+?)\s*: (.*)$", _text("/proc/cpuinfo")))
+    kind = f"{cpu_name()} (family {info['cpu family']}, model {info['model']})" if "cpu family" in info else cpu_name()
+    cores = "virtual cores, a guest's," if "hypervisor" in info.get("flags", "").split() else "cores"
+    folders = sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"))
+    sizes = [f"L{_text(f / 'level')} {_text(f / 'size')}" for f in folders if _text(f / "type") != "Instruction"]
+    kilobytes = re.search(r"MemTotal:\s*(\d+)", _text("/proc/meminfo"))
+    memory = [f"{int(kilobytes[1]) / 2**20:.0f} GiB of memory"] if kilobytes else []
+    return ", ".join([f"{len(os.sched_getaffinity(0))} {cores} of an {kind}", *sizes, *memory])
+
+
+def _text(file: str | Path) -> str:
+    return Path(file).read_text().strip() if Path(file).exists() else ""
 
 
 def _version(package: str) -> str:
@@ -70,7 +91,8 @@ class Sample:
     round : within one round of a session all rivals of a case took their turn, in an order that was drawn
     value : what was measured, in the job's own unit, or several figures by name; {"failed": why} where nothing could be
     probe : seconds that the noise probe took, the slower of just before and just after; None where it did not look
-    quiet : whether the cores were undisturbed, as far as the probe tells; said when samples are read back
+    quiet : whether the cores were undisturbed, as far as the probe tells, which says nothing where it did not look;
+        found out when samples are read back
     """
 
     job: str
@@ -89,13 +111,31 @@ class Sample:
         """What no two samples that count share."""
         return json.dumps([self.job, self.rival, self.case, self.round, self.commit, self.environment], sort_keys=True)
 
+    def of(self, part: str) -> "Sample":
+        """The same with one of several figures as its value."""
+        return replace(self, value=self.value[part])
+
+    @property
+    def threads(self) -> int:
+        """On how many cores the work was, and the probe's."""
+        return int(self.case.get("threads", THREADS))
+
+
+def failure(sample: Sample) -> str:
+    """Why a sample is none; empty where it is one."""
+    return str(sample.value.get("failed", "")) if isinstance(sample.value, dict) else ""
+
 
 class Store:
     """The samples in a folder, those of other commits and machines included."""
 
     def __init__(self, folder: Path = RESULTS) -> None:
         self.folder = folder
-        self._samples = {s.key: s for file in sorted(folder.glob("*.jsonl")) for s in _read(file)}
+        self._samples: dict[str, Sample] = {}
+        self._probes: dict[tuple[str, int], list[float]] = {}  # by environment and threads
+        for file in sorted(folder.glob("*.jsonl")):
+            for sample in _read(file):
+                self._remember(sample)
 
     @property
     def samples(self) -> list[Sample]:
@@ -108,12 +148,20 @@ class Store:
         self._describe_environment()
         with (self.folder / f"{sample.job}.jsonl").open("a") as file:
             file.write(json.dumps(asdict(sample), sort_keys=True) + "\n")
-        self._samples.pop(sample.key, None)  # so that the newest is the last
-        self._samples[sample.key] = sample
+        self._remember(sample)
 
     def has(self, job: str, rival: str, case: dict[str, Any], round: int) -> bool:
         """Whether this code has been measured so on this machine."""
-        return Sample(job, rival, case, round, None, commit=commit(job)).key in self._samples
+        return self.current(job, rival, case, round) is not None
+
+    def current(self, job: str, rival: str, case: dict[str, Any], round: int = 0) -> Sample | None:
+        """The sample that this code has taken on this machine, if it has."""
+        return self._samples.get(Sample(job, rival, case, round, None, commit=commit(job)).key)
+
+    def undisturbed(self, job: str, rival: str, case: dict[str, Any], rounds: int) -> int:
+        """In how many of the first rounds this code was measured undisturbed on this machine."""
+        found = [self.current(job, rival, case, i) for i in range(rounds)]
+        return sum(s is not None and s.probe is not None and self._is_quiet(s) for s in found)
 
     def of(self, job: str, **case: Any) -> list[Sample]:
         """A job's samples whose case has these settings: of the commit and machine that has most rivals, or is newest.
@@ -125,8 +173,7 @@ class Store:
         for sample in ours:
             groups.setdefault((sample.commit, sample.environment), []).append(sample)
         best = max(reversed(groups.values()), key=lambda group: len({s.rival for s in group}), default=[])
-        least = self._least(best[0].environment) if best else 0.0
-        return [replace(s, quiet=s.probe is None or s.probe <= SLOWER * least) for s in best]
+        return [replace(s, quiet=self._is_quiet(s)) for s in best]
 
     def environments(self) -> dict[str, str]:
         """Digest and text of each machine that samples are of."""
@@ -140,10 +187,19 @@ class Store:
             text = json.dumps(known | {_digest(environment()): environment()}, indent=1, sort_keys=True)
             (self.folder / "environments.json").write_text(text + "\n")
 
-    def _least(self, environment: str) -> float:
-        """The least that the probe is known to take on a machine: a low quantile, since a timer may err."""
-        seen = [s.probe for s in self.samples if s.probe is not None and s.environment == environment]
-        return float(np.quantile(seen, 0.02)) if seen else 0.0
+    def _is_quiet(self, sample: Sample) -> bool:
+        return sample.probe is None or sample.probe <= SLOWER * self._least(sample.environment, sample.threads)
+
+    def _least(self, environment: str, threads: int) -> float:
+        """The least that the probe is known to take on so many cores: a low quantile, as a timer may err."""
+        probes = self._probes.setdefault((environment, threads), [])
+        return float(np.quantile(probes, 0.02)) if probes else 0.0
+
+    def _remember(self, sample: Sample) -> None:
+        self._samples.pop(sample.key, None)  # so that the newest is the last
+        self._samples[sample.key] = sample
+        if sample.probe is not None:
+            self._probes.setdefault((sample.environment, sample.threads), []).append(sample.probe)
 
 
 def _read(file: Path) -> Iterator[Sample]:

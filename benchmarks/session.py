@@ -2,17 +2,22 @@
 
 import hashlib
 import json
+import select
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TypeVar
 
 from benchmarks.problem import Problem
 from benchmarks.rival import Unable
 from benchmarks.samples import ROOT
+
+PATIENCE = 600.0  # seconds for an answer: compiling takes half a minute, 100,000 steps some six
+
+T = TypeVar("T")
 
 
 class Session:
@@ -55,7 +60,8 @@ class Session:
         """Let the process end."""
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
@@ -66,23 +72,29 @@ class Session:
 
     def _ask(self, **question: Any) -> dict[str, Any]:
         assert self._process.stdin
-        self._process.stdin.write(json.dumps(question) + "\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # it is gone; why is in what it said last
+            self._process.stdin.write(json.dumps(question) + "\n")
+            self._process.stdin.flush()
         return self._answer()
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout
+        if not select.select([self._process.stdout], [], [], PATIENCE)[0]:
+            self._process.kill()
+            raise Unable(f"no answer within {PATIENCE:g} seconds")
         line = self._process.stdout.readline()
         if not line:
-            raise Unable(f"its process ended: {self._last_words()}")
+            self._process.wait()
+            raise Unable(f"its process ended: {last_words(self._said, self._process.returncode)}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def _last_words(self) -> str:
-        self._process.wait()
-        self._said.seek(0)
-        lines = [line for line in self._said.read().splitlines() if line.strip()]
-        return lines[-1].strip() if lines else f"exit {self._process.returncode}, without a word"
+
+def last_words(said: IO[str], code: int) -> str:
+    """The last line that a process that ended said on stderr, or its exit code."""
+    said.seek(0)
+    lines = [line for line in said.read().splitlines() if line.strip()]
+    return lines[-1].strip() if lines else f"exit {code}, without a word"
 
 
 def worker(name: str, problem: Problem, threads: int, mode: str, *flags: str) -> list[str]:
@@ -96,15 +108,20 @@ def worker(name: str, problem: Problem, threads: int, mode: str, *flags: str) ->
 
 
 @contextmanager
-def sessions(names: Sequence[str], problem: Problem, threads: int) -> Iterator[tuple[list[Session], dict[str, str]]]:
-    """All rivals that can do a problem, ready at once, and for the others the reason."""
-    reasons = {}
+def sessions(
+    names: Sequence[str], problem: Problem, threads: int, prepare: Callable[[Session], T]
+) -> Iterator[tuple[dict[str, T], dict[str, str]]]:
+    """All rivals that can do a problem, at once: what `prepare` makes of each, and for the others the reason.
+
+    prepare : has everything compiled; who dies of it is one of the others
+    """
+    ready, reasons = {}, {}
     with ExitStack() as stack:
-        ready = []
         for name in names:
             try:
-                ready.append(Session(name, problem, threads))
-                stack.callback(ready[-1].close)
+                session = Session(name, problem, threads)
+                stack.callback(session.close)
+                ready[name] = prepare(session)
             except Unable as unable:
                 reasons[name] = str(unable)
         yield ready, reasons

@@ -13,6 +13,7 @@ JOBS: dict[str, Callable[[Plan], None]] = {
     "predict": predictions.predict,
     "products": kernels.products,
     "ladder": kernels.ladder,
+    "parts": kernels.parts,
     "start": processes.start,
     "install": processes.install,
     "neighbour": conditions.neighbour,

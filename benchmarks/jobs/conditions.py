@@ -2,17 +2,19 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from benchmarks import equal, nets
-from benchmarks.jobs.steps import sample, warm_up
+from benchmarks.jobs.steps import prepare, sample, warm_up
 from benchmarks.noise import Probe
+from benchmarks.pairs import Value
 from benchmarks.plan import Plan, in_turn
+from benchmarks.rival import NUMNET
+from benchmarks.samples import THREADS
 from benchmarks.session import Session, sessions
 
-THREADS = 2
-OURS = "numnet_numba"
+ROUNDS = 6  # of a neighbour, who is no question of a place after the comma
 LONG = 100_000  # steps: where Adam's means of pixels that are never lit have long since become denormal
 SPIN = "import os\nos.sched_setaffinity(0, [sorted(os.sched_getaffinity(0))[0]])\nwhile True: pass"
 
@@ -22,40 +24,44 @@ def endurance(plan: Plan) -> None:
     names = {"early": 0, "late": LONG}
     case = {"net": "tutorial"}
     lacking = plan.lacking("endurance", case, names)
-    if OURS not in plan.rivals or not lacking:
+    if NUMNET not in plan.rivals or not lacking:
         return
     problem = nets.of_recipe("tutorial", plan.folder)
-    runs = {name: Session(OURS, problem, THREADS) for name in names}
+    runs = {name: Session(NUMNET, problem, THREADS) for name in names}
     try:
         counts = {name: warm_up(run) for name, run in runs.items()}
         runs["late"].train(LONG - runs["late"].next_step)
         probe = Probe(THREADS)
         for i in lacking:
             for name, run in runs.items():
-                plan.measure("endurance", name, case, i, probe.watch, sample, run, counts[name])
+                plan.measure("endurance", name, case, i, probe.watch, _milliseconds, run, counts[name])
     finally:
         for run in runs.values():
             run.close()
+
+
+def _milliseconds(run: Session, count: int) -> float:
+    return sample(run, count)["ms"]
 
 
 def neighbour(plan: Plan) -> None:
     """Milliseconds a step alone and while another process keeps one of the two cores busy, of all who may be timed."""
     case = {"net": "intended", "threads": THREADS}
     allowed = equal.allowed(plan.store, plan.rivals, "intended")
-    lacking = plan.lacking("neighbour", case, allowed)
+    lacking = plan.lacking("neighbour", case, allowed, ROUNDS)
     if not lacking:
         return
-    with sessions(allowed, nets.of_recipe("intended", plan.folder), THREADS) as (ready, _):
-        counts = {session.name: warm_up(session) for session in ready}
+    with sessions(allowed, nets.of_recipe("intended", plan.folder), THREADS, prepare) as (blocks, reasons):
+        plan.refuse("neighbour", case, reasons)
         for i in lacking:
-            for session in in_turn(ready, i):
-                plan.measure("neighbour", session.name, case, i, _beside, session, counts[session.name])
+            for name in in_turn(blocks, i):
+                plan.measure("neighbour", name, case, i, _beside, blocks[name])
 
 
-def _beside(session: Session, count: int) -> tuple[dict[str, float], None]:
-    alone = sample(session, count)
+def _beside(block: Callable[[], Value]) -> tuple[dict[str, float], None]:
+    alone = block()["ms"]
     with _busy():
-        return {"alone": alone, "busy": sample(session, count)}, None
+        return {"alone": alone, "busy": block()["ms"]}, None
 
 
 @contextmanager

@@ -1,29 +1,63 @@
-"""The products alone: numnet beside OpenBLAS, and the ladder from three naive loops to the kernel."""
+"""Kernels alone: products beside OpenBLAS, the ladder to them, and what a step of numnet's is made of."""
 
 import json
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from typing import Any
 
+from benchmarks import nets
 from benchmarks.plan import Plan
 from benchmarks.samples import ROOT
+from benchmarks.session import last_words
 
-LADDER_ROUNDS = 5
+LADDER_ROUNDS, PRODUCT_ROUNDS = 9, 12
 
 
 def products(plan: Plan) -> None:
     """Each shape on one thread and on two."""
+    rounds = PRODUCT_ROUNDS if plan.cap > plan.rounds else plan.rounds
     for threads in (1, 2):
-        plan.measure_once("products", "numnet", {"threads": threads}, 0, _lines, "products", "--threads", str(threads))
+        if not plan.store.has("products", "numnet", {"threads": threads}, 0):
+            for line in _lines("products", "--threads", str(threads), "--rounds", str(rounds)):
+                case = {name: line.pop(name) for name in ("kind", "shape", "threads")}
+                plan.keep("products", "numnet", case, line.pop("round"), line, line.pop("probe"))
+            plan.keep("products", "numnet", {"threads": threads}, 0, "all rounds taken")
 
 
 def ladder(plan: Plan) -> None:
     """Each rung and product, verified and timed."""
-    plan.measure_once("ladder", "numnet", {}, 0, _lines, "ladder", "--rounds", str(min(plan.rounds, LADDER_ROUNDS)))
+    flags = ("ladder", "--rounds", str(min(plan.cap, LADDER_ROUNDS)))
+    plan.measure_once("ladder", "numnet", {}, 0, _all_lines, *flags)
 
 
-def _lines(module: str, *flags: str) -> tuple[list[dict[str, Any]], None]:
-    """What a module prints, line by line of JSON, in a process of its own."""
+def parts(plan: Plan) -> None:
+    """Each kernel's share of numnet's step."""
+    for net in nets.NETS:
+        for threads in (2, 1):
+            flags = ("parts", "--net", net, "--threads", str(threads), "--folder", str(plan.folder))
+            plan.measure_once("parts", "numnet", {"net": net, "threads": threads}, 0, _object, *flags)
+
+
+def _all_lines(*flags: str) -> tuple[list[dict[str, Any]], None]:
+    return list(_lines(*flags)), None
+
+
+def _object(*flags: str) -> tuple[dict[str, Any], None]:
+    (found,) = _lines(*flags)
+    return found, None
+
+
+def _lines(module: str, *flags: str) -> Iterator[dict[str, Any]]:
+    """What a module prints, line by line of JSON, in a process of its own.
+
+    Raises SubprocessError with its last words where it fails.
+    """
     command = (sys.executable, "-m", f"benchmarks.{module}", *flags)
-    printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT).stdout
-    return [json.loads(line) for line in printed.splitlines()], None
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True, cwd=ROOT)
+        assert process.stdout
+        yield from map(json.loads, process.stdout)
+        if process.wait():
+            raise subprocess.SubprocessError(last_words(said, process.returncode))

@@ -1,37 +1,51 @@
 """How long an answer takes: one image, from NumPy to NumPy, and all 10,000 test images at once."""
 
+from functools import partial
+
 import numpy as np
 
 from benchmarks import equal, nets
-from benchmarks.noise import Probe
-from benchmarks.plan import Plan, in_turn
+from benchmarks.pairs import Value, take_turns
+from benchmarks.plan import Plan
+from benchmarks.rival import NUMNET
+from benchmarks.samples import THREADS
 from benchmarks.session import Session, sessions
 
-ONE, ALL = 1000, 1  # predictions in a sample
+ONE, ALL = 1000, 1  # predictions in a turn
 TESTED = 10_000
 WARM_UP = 20
-THREADS = 2
+MINUTES = 3.0
+# Who predicts by the very code of another is not measured again.
+SAME = {
+    "tensorflow_xla": "tensorflow_function",
+    "tensorflow_loop": "tensorflow_function",
+    "keras_steps": "keras_jit",
+    "torch_compiled": "torch_eager",
+    "jax_scan": "jax_jit",
+}
 
 
 def predict(plan: Plan) -> None:
     """Microseconds for one image, median and 99th percentile; images a second of 10,000."""
     case = {"net": "intended", "threads": THREADS}
-    allowed = equal.allowed(plan.store, plan.rivals, "tutorial")
-    lacking = plan.lacking("predict", case, allowed)
-    if not lacking:
+    # what is left of dropout when predicting: so who has none may take part
+    allowed = [name for name in equal.allowed(plan.store, plan.rivals, "tutorial") if name not in SAME]
+    others = [name for name in allowed if name != NUMNET]
+    if NUMNET not in allowed or plan.is_done("predict", case, others or allowed):
         return
-    problem = nets.of_recipe("intended", plan.folder, drop=False)  # what is left of dropout when predicting
-    with sessions(allowed, problem, THREADS) as (ready, _):
-        for session in ready:
-            session.predict(1, WARM_UP)
-            session.predict(TESTED, 2)
-        probe = Probe(THREADS)
-        for i in lacking:
-            for session in in_turn(ready, i):
-                plan.measure("predict", session.name, case, i, probe.watch, _sample, session)
+    with sessions(allowed, nets.of_recipe("intended", plan.folder, drop=False), THREADS, _prepare) as (blocks, reasons):
+        plan.refuse("predict", case, reasons)
+        if NUMNET in blocks:
+            take_turns(plan, "predict", case, blocks, "p50", MINUTES)
 
 
-def _sample(session: Session) -> dict[str, float]:
+def _prepare(session: Session) -> "partial[Value]":
+    session.predict(1, WARM_UP)
+    session.predict(TESTED, 2)
+    return partial(_sample, session)
+
+
+def _sample(session: Session) -> Value:
     one = np.array(session.predict(1, ONE)) * 1e6
     (whole,) = session.predict(TESTED, ALL)
     return {"p50": float(np.median(one)), "p99": float(np.quantile(one, 0.99)), "images_per_second": TESTED / whole}

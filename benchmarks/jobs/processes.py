@@ -8,18 +8,27 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from benchmarks import equal, install_size, nets
 from benchmarks.plan import Plan, in_turn
-from benchmarks.samples import ROOT
-from benchmarks.session import worker
+from benchmarks.rival import NUMNET
+from benchmarks.samples import ROOT, THREADS
+from benchmarks.session import last_words, worker
 
-THREADS = 2
+TRAIN = "train"  # `python -m numnet.train`, beside the rivals
 ROUNDS = 3  # of some ten seconds for each rival
 # What keeps compiled code between runs, and the variable that says where; the others compile anew each time.
-CACHES = {"numnet_numba": "NUMNET_CACHE", "train": "NUMNET_CACHE", "torch_compiled": "TORCHINDUCTOR_CACHE_DIR"}
+CACHES = {
+    NUMNET: "NUMNET_CACHE",
+    TRAIN: "NUMNET_CACHE",
+    "torch_compiled": "TORCHINDUCTOR_CACHE_DIR",
+    "jax_jit": "JAX_COMPILATION_CACHE_DIR",
+    "jax_scan": "JAX_COMPILATION_CACHE_DIR",
+}
+PATIENCE = 300.0  # seconds for a process, of which the longest takes half a minute
 LOOK = 0.02  # seconds between two looks at a process's memory
 
 
@@ -29,8 +38,12 @@ def process(plan: Plan) -> None:
     commands = {
         name: worker(name, problem, THREADS, "whole") for name in equal.allowed(plan.store, plan.rivals, "tutorial")
     }
-    if "numnet_numba" in commands:
-        commands["train"] = [sys.executable, "-m", "numnet.train", "--threads", str(THREADS), "--json"]
+    if NUMNET in commands:
+        commands[TRAIN] = [sys.executable, "-m", "numnet.train", "--threads", str(THREADS), "--json"]
+    for name in CACHES.keys() & commands.keys():  # so that a warm cache is one
+        if not plan.store.has("process", name, {"cache": "warm"}, 0):
+            with suppress(subprocess.SubprocessError):  # which the first round will tell
+                run(commands[name], {})
     for i in range(min(plan.rounds, ROUNDS)):
         cases = [(name, cache) for name in commands for cache in ("warm", "empty") if cache == "warm" or name in CACHES]
         for name, cache in in_turn(cases, i):
@@ -41,19 +54,19 @@ def process(plan: Plan) -> None:
 
 def run(command: Sequence[str], variables: Mapping[str, str]) -> tuple[dict[str, Any], None]:
     """Wall seconds from outside, seconds of CPU, most memory, and what the process itself tells."""
-    with tempfile.TemporaryFile("w+") as told:
+    with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as said:
         began = time.perf_counter()
-        started = subprocess.Popen(
-            command, stdout=told, stderr=subprocess.DEVNULL, cwd=ROOT, env={**os.environ, **variables}
-        )
+        started = subprocess.Popen(command, stdout=told, stderr=said, cwd=ROOT, env={**os.environ, **variables})
         mebibytes = 0.0
         while (ended := os.wait4(started.pid, os.WNOHANG))[0] == 0:
             mebibytes = max(mebibytes, _peak_mebibytes(started.pid))
             time.sleep(LOOK)
+            if time.perf_counter() - began > PATIENCE:
+                started.kill()
         wall = time.perf_counter() - began
         started.returncode = os.waitstatus_to_exitcode(ended[1])
         if started.returncode:
-            raise subprocess.SubprocessError(f"exit {started.returncode}")
+            raise subprocess.SubprocessError(last_words(said, started.returncode))
         told.seek(0)
         answer = json.loads(told.read().splitlines()[-1])
     return {
@@ -62,6 +75,7 @@ def run(command: Sequence[str], variables: Mapping[str, str]) -> tuple[dict[str,
         "mib": mebibytes,
         "accuracy": answer.get("accuracy", answer.get("test_accuracy")),
         **{name: answer[name] for name in ("stages", "marks", "met") if name in answer},
+        **({"until": answer["stages"]["compiled"]} if "compiled" in answer.get("stages", {}) else {}),
     }, None
 
 

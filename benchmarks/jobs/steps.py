@@ -1,22 +1,27 @@
 """Milliseconds a step: of the recipes' networks, of all batch sizes, of all widths. Before them, equal work."""
 
 from collections.abc import Sequence
+from functools import cache, partial
 from typing import Any
+
+import numpy as np
 
 from benchmarks import equal, nets
 from benchmarks.figures import median
-from benchmarks.noise import Probe
+from benchmarks.pairs import Value, take_turns
 from benchmarks.peaks import fma_gflops
-from benchmarks.plan import Case, Plan, in_turn
-from benchmarks.problem import Problem
+from benchmarks.plan import Case, Plan
+from benchmarks.problem import Problem, read_bytes
+from benchmarks.rival import NUMNET, TEXTBOOK
+from benchmarks.samples import THREADS, failure
 from benchmarks.session import Session, sessions
 
-BLOCK = 0.3  # seconds of training in a sample: long beside a timer's tick, short beside a neighbour's visit
+BLOCK = 0.3  # seconds of training in a turn: long beside a timer's tick, short beside a neighbour's visit
 WARM_UP = 2  # calls before the first that counts: the first one compiles
 BATCHES = (1, 8, 32, 128, 512, 1024, 4096)
 WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
-OURS = ("numnet_numba", "numnet_textbook")
-SWEPT_ROUNDS = 3  # a sweep shows a course, not a place after the comma
+MINUTES, SWEPT_MINUTES = 5.0, 0.5  # of a case, after which rounds are not taken again where they were disturbed
+ROOFLINE = "roofline"
 
 
 def verify(plan: Plan) -> None:
@@ -52,32 +57,30 @@ def width(plan: Plan) -> None:
 
 def _swept(plan: Plan) -> list[str]:
     """numnet, its textbook kernels, and the two fastest rivals on `intended`."""
-    found = plan.store.of("step", net="intended", threads=2)
-    times = {name: [s for s in found if s.rival == name] for name in plan.rivals if name not in OURS}
-    known = sorted((median(samples).median, name) for name, samples in times.items() if samples)
-    return [name for name in plan.rivals if name in (*OURS, *(name for _, name in known[:2]))]
+    found = [s for s in plan.store.of("step", net="intended", threads=THREADS) if not failure(s)]
+    times = {name: [s.of("ms") for s in found if s.rival == name] for name in plan.rivals}
+    others = [name for name in plan.rivals if times[name] and name not in (NUMNET, TEXTBOOK)]
+    others.sort(key=lambda name: median(times[name]).median)
+    return [name for name in plan.rivals if name in (NUMNET, TEXTBOOK, *others[:2])]
 
 
 def _time(plan: Plan, job: str, case: Case, names: Sequence[str], problem: Problem) -> None:
-    """All rivals of a case ready at once, and each at work in turn, round after round, in an order drawn for each."""
-    threads = case.get("threads", 2)
-    lacking = plan.lacking(job, case, names, None if job == "step" else SWEPT_ROUNDS)
-    if not lacking:
+    """All rivals of a case ready at once, and each at work in turn, beside numnet."""
+    threads, watched = case.get("threads", THREADS), [name for name in names if name != NUMNET]
+    if NUMNET not in names or plan.is_done(job, case, watched or names):
         return
-    with sessions(names, problem, threads) as (ready, reasons):
-        counts = {session.name: warm_up(session) for session in ready}
-        probe = Probe(threads)
-        for i in lacking:
-            for name, reason in reasons.items():
-                plan.measure(job, name, case, i, _failed, reason)
-            for session in in_turn(ready, i):
-                plan.measure(job, session.name, case, i, probe.watch, sample, session, counts[session.name])
-            if job == "step":
-                plan.measure(job, "roofline", case, i, probe.watch, _floor, problem, threads)
+    minutes = MINUTES if job == "step" else SWEPT_MINUTES
+    with sessions(names, problem, threads, prepare) as (blocks, reasons):
+        plan.refuse(job, case, reasons)
+        if job == "step":
+            blocks[ROOFLINE] = partial(_floor, problem, threads)
+        if NUMNET in blocks:
+            take_turns(plan, job, case, blocks, "ms", minutes)
 
 
-def _failed(reason: str) -> tuple[Any, None]:
-    return {"failed": reason}, None
+def prepare(session: Session) -> "partial[Value]":
+    """Have everything compiled; what the session does in its turn."""
+    return partial(sample, session, warm_up(session))
 
 
 def warm_up(session: Session) -> int:
@@ -89,11 +92,19 @@ def warm_up(session: Session) -> int:
     return call * max(1, round(BLOCK / seconds))
 
 
-def sample(session: Session, count: int) -> float:
+def sample(session: Session, count: int) -> Value:
     """Milliseconds a step."""
-    return 1e3 * session.train(count)[0] / count
+    return {"ms": 1e3 * session.train(count)[0] / count}
 
 
-def _floor(problem: Problem, threads: int) -> float:
-    """Milliseconds that a step's products take at the peak that the cores reach right now."""
-    return problem.flops() / 1e6 / fma_gflops(threads)
+def _floor(problem: Problem, threads: int) -> Value:
+    """Milliseconds that a step's products take at the peak that the cores reach right now, and with zeros skipped."""
+    per_ms = 1e6 * fma_gflops(threads)
+    return {"ms": problem.flops() / per_ms, "ms_of_ink": problem.flops_of_ink(_ink()) / per_ms}
+
+
+@cache
+def _ink() -> float:
+    """The share of the training images' pixels that are not zero."""
+    pixels, _ = read_bytes("train")
+    return float(np.count_nonzero(pixels) / pixels.size)

@@ -20,7 +20,7 @@ import tempfile
 def main() -> None:
     """Give numnet an empty cache, which it looks for when it is imported, and climb."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=9)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NUMNET_CACHE"] = folder

@@ -1,17 +1,18 @@
-"""Every rung on every product, checked first, then timed in rounds, so that a noisy minute falls on all alike."""
+"""Every rung on every product, checked first, then timed in rounds, each in a drawn order and beside the peak."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from itertools import groupby
 from typing import Any, NamedTuple
 
 from threadpoolctl import threadpool_limits
 
 from benchmarks.ladder.assembly import hot_loop
 from benchmarks.ladder.rungs import RUNGS, Rung
+from benchmarks.noise import PAUSE
 from benchmarks.peaks import fma_gflops
-from benchmarks.products import PAUSE, PIXELS, Product, make, sample, verify
+from benchmarks.plan import in_turn
+from benchmarks.products import PIXELS, Product, make, sample, verify
 from numnet.kernels.threads import max_threads, set_threads
 
 # the tutorial's second layer, all three ways round, and its first one on numbers of which none is zero
@@ -38,11 +39,9 @@ def climb(rounds: int) -> Iterator[dict[str, Any]]:
     products = [make(kind, shape) for kind, shape in PRODUCTS + PIXELS]
     steps = [step for product in products for threads in (1, 2) for step in _steps(product, threads)]
     for index in range(rounds):
-        # neighbours have the same product and the same threads, and share a measurement of the peak
-        for (_, threads), group in groupby(steps, key=lambda step: (step.about["flops"], step.threads)):
-            peak = fma_gflops(threads)
-            for step in group:
-                yield step.about | {"round": index, "peak_gflops": round(peak, 2)} | _time(step)
+        for step in in_turn(steps, index):
+            peak = fma_gflops(step.threads)
+            yield step.about | {"round": index, "peak_gflops": round(peak, 2)} | _time(step)
 
 
 def _steps(product: Product, threads: int) -> list[Step]:
@@ -64,7 +63,8 @@ def _step(rung: Rung, product: Product, threads: int) -> Step:
     about = {
         "rung": RUNGS.index(rung) + 1, "name": rung.name, "title": rung.title, "reason": rung.reason,
         "kind": product.kind, "shape": [*product.a.shape, product.b.shape[1]], "flops": product.flops,
-        "threads": threads, "slice": rung.slice, "compile_seconds": round(first, 3) if rung.function else None,
+        "function": getattr(rung.function, "__name__", None), "threads": threads, "slice": rung.slice,
+        "compile_seconds": round(first, 3) if rung.function else None,
         "assembly": hot_loop(rung.function, rung.mark) if rung.function else None,
     }  # fmt: skip
     return Step(call, threads, part.flops / product.flops, about)

@@ -81,8 +81,9 @@ RUNGS = [
         _calling(tiles.in_blocks), tiles.in_blocks,
     ),
     Rung(
-        "numnet", "numnet's own, on all threads",
-        "Each thread fills a rectangle of out of its own, with nothing to wait for but the end.",
+        "numnet", "numnet's own",
+        "The same ideas for any shape; on two threads each fills a rectangle of out of its own, and waits for nothing"
+        " but the end.",
         numnet, matmul._multiply, threads=(1, 2),
     ),
     Rung(

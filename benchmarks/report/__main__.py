@@ -59,15 +59,16 @@ SECTIONS = (
 
 def head(results: Results) -> str:
     """What this page is, of what machine, versions and code."""
-    commits = ", ".join(sorted({s.commit for s in results.shown}))
+    commits = sorted({s.commit for s in results.shown})
     known = results.store.environments()
     machines = "; ".join(known.get(digest, digest) for digest in sorted({s.environment for s in results.shown}))
     return section(
         "# numnet beside the frameworks",
         prose("""Written by `make bench` from the samples in [benchmarks/results](../benchmarks/results). numnet's
             losses are in bold."""),
-        prose(f"""Measured on {machines}, at the commits {commits}. On a rented machine a neighbour on the other half of
-            a core can halve its speed at any time: absolute times drift, and ratios within a round hold."""),
+        prose(f"""Measured on {machines}, at commit{"s" * (len(commits) > 1)} {", ".join(commits)}. On a rented machine
+            a neighbour on the other half of a core can halve its speed at any time: absolute times drift, and ratios of
+            turns that follow each other hold."""),
     )
 
 
@@ -75,14 +76,15 @@ HOW = """## How it was measured, and how to repeat it
 
 - Each rival is one file in [benchmarks/rivals](../benchmarks/rivals), written as its own community advises, in a
   process of its own, bound to as many cores as it has threads. Nobody is timed whose work was not found equal.
-  On one core all of a rival's threads take turns, those that fetch its batches among them: so the figure of Keras's
-  `fit` on one thread is the system's scheduler's as well as its own; left on both cores it is faster.
-- All rivals of a case are ready in memory at once, warmed up, and take turns, in an order that is drawn for each round:
-  about 0.3 seconds each, or one call where a rival's calls take longer.
-- Steps, sweeps and answers are watched: before and after each block a fixed product is timed on all cores at once.
-  Where it takes 15 % more than the least that it is known to take on this machine, somebody else was at work.
-- Figures are medians over undisturbed rounds, or over all where fewer than six were undisturbed; ratios are taken
-  within a round; intervals are order statistics, which assume nothing of how times are distributed.
+- All rivals of a case are ready in memory at once, warmed up, and take turns, in an order that is drawn for each round,
+  numnet before and after each: about 0.3 seconds each, or one call where a rival's calls take longer, as an epoch of
+  Keras's does.
+- Steps, sweeps, answers and products are watched: before and after each turn a fixed product is timed on all cores in
+  use at once. Where it takes 15 % more than the least that it is known to take on as many cores of this machine,
+  somebody else was at work. A case of the step goes on until everybody has six undisturbed rounds, or 14 rounds or
+  its minutes are over. Whole processes, the race and the ladder are not watched; their tables say so.
+- Figures are medians over undisturbed rounds, or over all where fewer than six were undisturbed; intervals are order
+  statistics, which assume nothing of how times are distributed.
 - Every sample is kept as a line of JSON with its commit, its machine and what the probe took.
 
 ```sh

@@ -1,60 +1,88 @@
-"""The goals that numnet set itself for its kernels with this suite's figures: met or missed, and what bounds a miss."""
+"""The goals that numnet set itself for its kernels with this suite's figures: met, missed or undecided."""
 
+import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from benchmarks.figures import Figure, across, median, ratio
-from benchmarks.report import markdown, products
-from benchmarks.report.markdown import number, prose, table
-from benchmarks.report.rows import NUMNET, TRAIN, Results
+from benchmarks.figures import Figure, across, figure, inside, median, ratio
+from benchmarks.jobs.processes import TRAIN
+from benchmarks.jobs.steps import ROOFLINE
+from benchmarks.report import markdown, products, reasons
+from benchmarks.report.markdown import mark, number, prose, table, verdict
+from benchmarks.report.rows import Results
 from benchmarks.report.sections import race_seconds
+from benchmarks.rival import NUMNET
 
 TENSORFLOW = ("tensorflow", "keras")
 OTHERS = ("jax", "torch")
 
+Text = Callable[[float], str]
+
 
 class Goal(NamedTuple):
-    """What is asked, what was found, whether that is enough, and what stands in the way."""
+    """What is asked, what was found, whether it is enough, and what the samples say of a miss.
+
+    asked : what must be reached and what was hoped for, each with its verdict
+    """
 
     what: str
-    must: str
-    goal: str
+    asked: tuple[tuple[str, str], ...]
     found: str
-    met: bool
-    bound: str
+    reason: str = reasons.UNKNOWN
 
 
 def section(results: Results) -> str:
-    """The table, and below it what bounds each goal that was missed."""
+    """The table, and below it what the samples tell of each goal that was not met."""
     goals = [goal for jobs, make in GOALS if results.has(*jobs) for goal in make(results)]
-    rows = [[g.what, g.must, g.goal, g.found, "met" if g.met else "**missed**"] for g in goals]
-    bounds: dict[str, list[str]] = {}
+    missed: dict[str, list[str]] = {}
     for goal in goals:
-        if not goal.met:
-            bounds.setdefault(goal.bound, []).append(goal.what)
+        if any(said != "met" for _, said in goal.asked if said):
+            missed.setdefault(goal.reason, []).append(goal.what)
+    rows = [
+        [goal.what, goal.found, *(f"{text}: {said}" if said else text for text, said in goal.asked)] for goal in goals
+    ]
     return markdown.section(
         "## The goals",
-        "What numnet set out to reach on two cores; “met” is said of the second column.",
-        table(("", "at least", "goal", "measured", ""), rows),
-        "What bounds those that were missed, as far as profiles of the step tell:" if bounds else "",
-        "\n".join(f"- {'; '.join(names)}: {prose(bound)}" for bound, names in bounds.items()),
+        prose("""What numnet set out to reach on two cores. A goal is met or missed where the whole interval is on one
+            side of it, and undecided where the interval has both sides."""),
+        table(("", "measured", "at least", "goal"), rows),
+        "What the samples show of those that are not met:" if missed else "",
+        "\n".join(f"- {'; '.join(names)}: {prose(reason)}" for reason, names in missed.items()),
     )
 
 
-STEP = """the rivals' products run near the peak too, so that three times their speed would be more than the cores can
-    multiply densely. What numnet saves by skipping the zeros among the pixels is bound by what the first cache delivers
-    to a tile of one row; Adam, activations, masks and batches are passes over memory"""
-ROOFLINE = """Adam's pass over 15.9 MB, the activations' and the batch's come on top of the products"""
-PRODUCTS = """small products and single rows are bound by the call from Python, which looks at the share of zeros first;
-    on two threads by the second thread's beginning"""
-PROCESS = "the steps are most of it: see there"
-MEMORY = "Numba and LLVM"
-COLD = "LLVM compiles the one kernel for products for about half of that time"
-ONE_IMAGE = "the four products read 2.3 MB of weights for one image: the last cache's speed"
-NEIGHBOUR = "a helper that shares its core holds the part that it has taken"
-ENDURANCE = "Adam over means that have become denormal"
-START = "Python's own start"
+def judged(
+    what: str,
+    found: Figure,
+    must: float | None,
+    goal: float,
+    text: Text,
+    *,
+    at_most: bool,
+    reason: str = reasons.UNKNOWN,
+) -> Goal:
+    """A goal of one figure."""
+    low, high = (text(end).partition(" ")[0] for end in (found.low, found.high))
+    shown = mark(found, f"{text(found.median)} ({low} to {high})")
+    asked = [("-", "") if limit is None else (text(limit), verdict(found, limit, at_most)) for limit in (must, goal)]
+    return Goal(what, tuple(asked), shown if found.rounds else "-", reason)
+
+
+def _times(value: float) -> str:
+    return f"{value:.3g} times"
+
+
+def _seconds(value: float) -> str:
+    return f"{number(value)} s"
+
+
+def _share(value: float) -> str:
+    return f"{value:.0%}" if math.isfinite(value) else "∞"
+
+
+def _unit(name: str) -> Text:
+    return lambda value: f"{number(value)} {name}"
 
 
 def _steps(results: Results) -> list[Goal]:
@@ -62,103 +90,160 @@ def _steps(results: Results) -> list[Goal]:
 
 
 def _steps_of(results: Results, net: str) -> list[Goal]:
-    two, one = (results.samples("step", net=net, threads=threads) for threads in (2, 1))
+    times = results.ratios("step", "ms", net=net, threads=2)
+    two, one = (results.samples("step", "ms", net=net, threads=threads) for threads in (2, 1))
     goals = []
-    if name := results.fastest(TENSORFLOW, "step", net=net, threads=2):
-        title = results.title(name)
-        goals.append(_ratio(f"a step of `{net}`, against {title}", 3, 4, ratio(two[name], two[NUMNET])))
-        goals.append(_ratio(f"the same on one thread, {title} on two", 1.5, 2, across(two[name], one[NUMNET])))
-    if name := results.fastest(OTHERS, "step", net=net, threads=2):
-        title = results.title(name)
-        goals.append(_ratio(f"a step of `{net}`, against {title}", 2, 2.5, ratio(two[name], two[NUMNET])))
-    floor = ratio(two[NUMNET], two["roofline"])
-    what, found = f"a step of `{net}`, against the dense roofline", f"{floor.median:.2f} times"
-    return [*goals, Goal(what, "under it", "80 % of the floor without zeros", found, floor.median < 1, ROOFLINE)]
+    for family, must, goal in ((TENSORFLOW, 3, 4), (OTHERS, 2, 2.5)):
+        if (name := results.fastest(family, "step", "ms", net=net, threads=2)) and name in times:
+            title, why = results.title(name), reasons.of_step(results, net, median(two[name]).median / must)
+            what = f"a step of `{net}`, against {title}"
+            goals.append(judged(what, times[name], must, goal, _times, at_most=False, reason=why))
+            if family is TENSORFLOW and NUMNET in one:
+                found = across(two[name], one[NUMNET])
+                what = f"a step of `{net}` on one thread, against {title} on two"
+                goals.append(judged(what, found, 1.5, 2, _times, at_most=False, reason=reasons.of_step(results, net)))
+    return [*goals, *_floors(results, net)]
 
 
-def _ratio(what: str, must: float, goal: float, found: Figure) -> Goal:
-    shown = f"{found.median:.2f} times ({found.low:.2f} to {found.high:.2f})"
-    return Goal(what, f"{must:g} times", f"{goal:g} times", shown, found.median >= must, STEP)
+def _floors(results: Results, net: str) -> list[Goal]:
+    """numnet's step beside what its products alone would take at the peak: all of them, and those of ink."""
+    floors = results.samples("step", net=net, threads=2).get(ROOFLINE, [])
+    if not floors:
+        return []
+    why = reasons.of_step(results, net)
+    goals = []
+    for what, part, limit in (
+        ("the dense roofline", "ms", 1.0),
+        ("its floor without the pixels' zeros", "ms_of_ink", 1.25),
+    ):
+        found = inside(floors, "numnet", part)
+        shown = mark(found, f"{found.median:.2f} times ({found.low:.2f} to {found.high:.2f})")
+        said = ("no longer" if part == "ms" else "1.25 times: 80 % of its speed", verdict(found, limit, at_most=True))
+        asked = (said, ("-", "")) if part == "ms" else (("-", ""), said)
+        goals.append(Goal(f"a step of `{net}`, against {what}", asked, shown, why))
+    return goals
 
 
 def _products(results: Results) -> list[Goal]:
     goals = []
     for threads in (1, 2):
-        shares = {
-            f"{kind} {shape}": products.share(found[threads]).median
-            for (kind, shape), found in products.rows_of(results).items()
-            if threads in found
-        }
+        found = products.samples_of(results, threads)
+        shares = {key: products.share(samples) for key, samples in found.items() if key != products.CALL}
         if not shares:
             continue
-        good = sum(share >= products.ENOUGH for share in shares.values())
-        worst = min(shares, key=shares.__getitem__)
-        found = f"{good} of {len(shares)} rows; median {statistics.median(shares.values()):.2f}, "
-        found += f"least {shares[worst]:.2f} ({worst})"
+        worst = min(shares, key=lambda key: shares[key].median)
+        shown = f"median of {len(shares)} rows {statistics.median(s.median for s in shares.values()):.2f}, "
+        shown += f"least {shares[worst].median:.2f} ({products.name(worst)})"
         what = f"each product on {threads} thread{'s' * (threads > 1)}, against OpenBLAS"
-        goals.append(Goal(what, "0.9 on every row", "1.0 on every row", found, good == len(shares), PRODUCTS))
+        asked = tuple((f"{limit:.1f} on every row", _every(shares.values(), limit)) for limit in (products.ENOUGH, 1.0))
+        goals.append(Goal(what, asked, shown, reasons.of_products(results, threads)))
     return goals
+
+
+def _every(shares: Sequence[Figure], limit: float) -> str:
+    """Met by all, missed by some, or undecided; and by how many each."""
+    said = [verdict(share, limit, at_most=False) for share in shares]
+    count = f" ({said.count('met')} met, {said.count('undecided')} undecided)"
+    missed = sum("missed" in one for one in said)
+    return ("**missed**" if missed else "undecided" if "undecided" in said else "met") + count * (set(said) != {"met"})
 
 
 def _process(results: Results) -> list[Goal]:
-    warm, empty = (results.medians("process", "seconds", cache=cache) for cache in ("warm", "empty"))
-    memory = results.medians("process", "mib", cache="warm")
-    seconds, cold, mebibytes = warm[TRAIN].median, empty[TRAIN].median, memory[TRAIN].median
+    warm, empty, mib = (
+        results.samples("process", part, cache=cache)
+        for part, cache in (("seconds", "warm"), ("seconds", "empty"), ("mib", "warm"))
+    )
+    if TRAIN not in warm:
+        return []
+    why = reasons.of_process(results)
     goals = [
-        Goal("`python -m numnet.train`, warm cache", "3 s", "2.5 s", f"{seconds:.1f} s", seconds <= 3, PROCESS),
-        Goal("its memory at most", "300 MiB", "200 MiB", f"{number(mebibytes)} MiB", mebibytes <= 300, MEMORY),
+        judged("`python -m numnet.train`, warm cache", median(warm[TRAIN]), 3, 2.5, _seconds, at_most=True, reason=why),
+        judged("its memory at most", median(mib[TRAIN]), 300, 200, _unit("MiB"), at_most=True),
     ]
     if rival := results.fastest(TENSORFLOW, "process", "seconds", cache="warm"):
-        other, title = warm[rival].median, results.title(rival)
-        what = f"`python -m numnet.train`, against {title}"
-        goals.append(Goal(what, "-", "4 times", f"{other / seconds:.1f} times ({other:.1f} s)", True, PROCESS))
-        what = "`python -m numnet.train`, empty cache"
-        goals.append(Goal(what, f"faster than {title}", "8 s", f"{cold:.1f} s", cold < other, COLD))
-    if rival := results.fastest(TENSORFLOW, "process", "mib", cache="warm"):
-        share = mebibytes / memory[rival].median
-        what = f"its memory, against {results.title(rival)}"
-        goals.append(Goal(what, "a quarter", "a quarter", f"{share:.0%}", share <= 0.25, MEMORY))
-    return goals
+        title = results.title(rival)
+        what, found = f"`python -m numnet.train`, against {title}", across(warm[rival], warm[TRAIN])
+        goals.append(judged(what, found, None, 4, _times, at_most=False, reason=why))
+        what, cold = "`python -m numnet.train`, empty cache", median(empty[TRAIN])
+        other = median(warm[rival]).median
+        goal = judged(what, cold, other, 8, _seconds, at_most=True, reason=reasons.of_compiling(results))
+        goals.append(goal._replace(asked=((f"{title}'s {goal.asked[0][0]}", goal.asked[0][1]), goal.asked[1])))
+    return goals + _memory(results)
+
+
+def _memory(results: Results) -> list[Goal]:
+    """numnet's two programs beside the least of TensorFlow's rows."""
+    mib = results.samples("process", "mib", cache="warm")
+    rival = results.fastest(TENSORFLOW, "process", "mib", cache="warm")
+    whose = {TRAIN: "memory of `python -m numnet.train`", NUMNET: "memory of numnet's row, which does equal work"}
+    return [
+        judged(
+            f"{what}, against {results.title(rival)}", across(mib[name], mib[rival]), 0.25, 0.25, _share, at_most=True
+        )
+        for name, what in whose.items()
+        if rival and name in mib
+    ]
 
 
 def _race(results: Results) -> list[Goal]:
-    seconds = {name: race_seconds(runs) for name, runs in results.values("race").items()}
-    ours = seconds[NUMNET]
-    goals = [Goal("seconds to 98 %", "5 s", "5 s", f"{ours:.1f} s", ours <= 5, PROCESS)]
-    if keras := min((name for name in seconds if name.startswith("keras")), key=seconds.__getitem__, default=""):
-        share, title = ours / seconds[keras], results.title(keras)
-        found = f"{share:.0%} of {seconds[keras]:.1f} s"
-        goals.append(Goal(f"seconds to 98 %, against {title}", "a quarter", "a quarter", found, share <= 0.25, PROCESS))
+    runs = results.values("race")
+    seconds = {
+        name: figure([run["marks"][-1][0] if run["met"] else math.inf for run in each]) for name, each in runs.items()
+    }
+    if NUMNET not in seconds:
+        return []
+    why = reasons.of_process(results)
+    goals = [judged("seconds to 98 %", seconds[NUMNET], 5, 5, _seconds, at_most=True, reason=why)]
+    keras = [name for name in seconds if name.startswith("keras")]
+    if keras:
+        best = min(keras, key=lambda name: race_seconds(runs[name]))
+        ours, theirs = seconds[NUMNET], seconds[best]
+        found = Figure(
+            ours.median / theirs.median, ours.low / theirs.high, ours.high / theirs.low, ours.rounds, ours.quiet
+        )
+        what = f"seconds to 98 %, against {results.title(best)}"
+        goals.append(judged(what, found, 0.25, 0.25, _share, at_most=True, reason=why))
     return goals
 
 
 def _predict(results: Results) -> list[Goal]:
-    p50 = median(results.samples("predict", "p50")[NUMNET]).median
+    found = results.medians("predict", "p50").get(NUMNET)
     what = "one image through `Network.predict`, median"
-    return [Goal(what, "100 µs", "50 µs", f"{number(p50)} µs", p50 <= 100, ONE_IMAGE)]
+    return [judged(what, found, 100, 50, _unit("µs"), at_most=True)] if found else []
 
 
 def _neighbour(results: Results) -> list[Goal]:
-    alone, busy = (results.samples("neighbour", part)[NUMNET] for part in ("alone", "busy"))
-    slower = ratio(busy, alone).median
-    what = "with a busy neighbour on one core"
-    return [Goal(what, "2.5 times slower", "2 times", f"{slower:.1f} times", slower <= 2.5, NEIGHBOUR)]
+    found = results.samples("neighbour").get(NUMNET)
+    what = "with a busy neighbour on one core, times as long"
+    return [judged(what, inside(found, "busy", "alone"), 2.5, 2, _times, at_most=True)] if found else []
 
 
 def _endurance(results: Results) -> list[Goal]:
+    """How far a late step is from an early one, either way."""
     runs = results.samples("endurance")
-    later = ratio(runs["late"], runs["early"]).median - 1
-    what = "a step after 100,000, against one in the first thousands"
-    return [Goal(what, "within 5 %", "the same", f"{later:+.1%}", later < 0.05, ENDURANCE)]
+    if not {"early", "late"} <= set(runs):
+        return []
+    found = ratio(runs["late"], runs["early"])
+    ends = sorted(abs(end - 1) for end in (found.low, found.high))
+    least = 0.0 if found.low <= 1 <= found.high else ends[0]
+    apart = found._replace(median=abs(found.median - 1), low=least, high=ends[1])
+    asked = (("within 5 %", verdict(apart, 0.05, at_most=True)), ("the same: 1 in the interval", _same(found)))
+    shown = mark(found, f"{found.median - 1:+.1%} ({found.low - 1:+.1%} to {found.high - 1:+.1%})")
+    return [Goal("a step after 100,000, against one in the first thousands", asked, shown)]
+
+
+def _same(found: Figure) -> str:
+    return "met" if found.low <= 1 <= found.high else "**missed**"
 
 
 def _start(results: Results) -> list[Goal]:
-    goals = []
     took = results.medians("start")
-    for name, what, must, goal in (("import", "`import numnet`", 0.15, 0.1), ("help", "`--help`", 0.3, 0.15)):
-        found = took[name].median
-        goals.append(Goal(f"{what}, the process", f"{must} s", f"{goal} s", f"{found:.2f} s", found <= must, START))
-    return goals
+    asked = (("import", "`import numnet`", 0.15, 0.1), ("help", "`--help`", 0.3, 0.15))
+    return [
+        judged(f"{what}, the process", took[name], must, goal, _seconds, at_most=True, reason=reasons.of_start(results))
+        for name, what, must, goal in asked
+        if name in took
+    ]
 
 
 GOALS: tuple[tuple[tuple[str, ...], Callable[[Results], list[Goal]]], ...] = (

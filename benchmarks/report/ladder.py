@@ -30,7 +30,8 @@ def page(results: Results) -> str:
         _rungs(lines),
         "## How fast, on one thread",
         prose("""Medians. “Of the peak” is a share of the rate of fused multiply-adds that the core reached in the same
-            rounds, “of OpenBLAS” of what NumPy's own product reached."""),
+            rounds, right before each product; a round in which a dense product exceeds it is left out. “Of OpenBLAS” is
+            a share of what NumPy's own product reached. The noise probe did not watch."""),
         *tables,
         "## On two threads",
         *threaded,
@@ -58,21 +59,32 @@ def _rungs(lines: list[Line]) -> str:
     for line in lines:
         first.setdefault(line["name"], line)
         compiled[line["name"]] = max(compiled[line["name"]], line["compile_seconds"] or 0)
-    return "\n".join(f"{i}. {_rung(line, compiled[name])}" for i, (name, line) in enumerate(_ordered(first), 1))
+    home: dict[str, str] = {}  # of each function, the first rung that calls it
+    for name, line in _ordered(first):
+        home.setdefault(line["function"] or name, name)
+    places = {name: i for i, (name, _) in enumerate(_ordered(first), 1)}
+    rungs = []
+    for name, line in _ordered(first):
+        before = home[line["function"] or name]
+        rungs.append(f"{places[name]}. {_rung(line, compiled[name], places[before] if before != name else 0)}")
+    return "\n".join(rungs)
 
 
 def _ordered(first: dict[str, Line]) -> list[tuple[str, Line]]:
     return sorted(first.items(), key=lambda item: item[1]["rung"])
 
 
-def _rung(line: Line, compiled: float) -> str:
+def _rung(line: Line, compiled: float, before: int) -> str:
+    """before : the rung that compiled the same function, 0 where none did."""
     parts = [f"**{line['title'][0].upper()}{line['title'][1:]}.** {line['reason']}"]
     if line["slice"]:
         rows, depth, columns = line["slice"]
         parts.append(f"(Timed on {rows} x {depth} x {columns} of it; its time grows as the work does.)")
     if loop := line["assembly"]:
         parts.append(_assembly(loop))
-    if compiled:
+    if before:
+        parts.append(f"Compiled with rung {before}.")
+    elif compiled:
         parts.append(f"Compiling took {number(compiled)} s.")
     return " ".join(parts)
 
@@ -86,15 +98,27 @@ def _assembly(loop: dict[str, int]) -> str:
     )
     fused = f", {loop['fused']} of them fused multiply-adds" if loop["fused"] else ", none of them fused"
     return (
-        f"*In the assembly of its innermost loop: {arithmetic}{fused}; {loop['sums']} registers of sums; "
-        f"{loop['loads']} loads and {loop['stores']} stores; {loop['instructions']} instructions.*"
+        f"*In the assembly of its innermost loop: {arithmetic}{fused}; {_count(loop['sums'], 'register')} of sums; "
+        f"{_count(loop['loads'], 'load')} and {_count(loop['stores'], 'store')}; "
+        f"{_count(loop['instructions'], 'instruction')}.*"
     )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def _below_the_peak(lines: list[Line]) -> list[Line]:
+    """Rounds in which a dense product was no faster than the peak beside it, which was then none; all, if no other."""
+    good = [line for line in lines if "pixels" in line["kind"] or line["gflops"] <= line["peak_gflops"]]
+    return good or lines
 
 
 def _table(rungs: dict[str, list[Line]]) -> str:
     reference = statistics.median(line["gflops"] for line in rungs["openblas"])
     rows = []
-    for _, lines in sorted(rungs.items(), key=lambda item: item[1][0]["rung"]):
+    for _, taken in sorted(rungs.items(), key=lambda item: item[1][0]["rung"]):
+        lines = _below_the_peak(taken)
         speed = statistics.median(line["gflops"] for line in lines)
         peak = statistics.median(line["gflops"] / line["peak_gflops"] for line in lines)
         milliseconds = 1e3 * statistics.median(line["seconds"] for line in lines)

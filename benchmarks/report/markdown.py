@@ -1,9 +1,18 @@
 """The few shapes of Markdown that the report is made of, and how its numbers are written."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 from benchmarks.figures import Figure
 
+
+def prose(text: str) -> str:
+    """A paragraph, however its lines were broken in the source."""
+    return " ".join(text.split())
+
+
+ALL_DISTURBED = prose("""In no row of this table were six rounds undisturbed, however often they were taken again within
+    the time: all rounds count.""")
 DISTURBED = "°"  # behind a figure of which fewer than six rounds were undisturbed
 
 
@@ -11,6 +20,17 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table; all columns but the first hold numbers, and are set to the right."""
     rule = ["---"] + ["---:"] * (len(header) - 1)
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *rows))
+
+
+def marked(header: Sequence[str], rows: Sequence[Sequence[str]], absent: Sequence[Sequence[str]] = ()) -> str:
+    """A table, and where every row has a disturbed figure a sentence above it in place of all the signs.
+
+    absent : rows of those who have no figures, which come last
+    """
+    if not rows or not all(any(cell.endswith(DISTURBED) for cell in row) for row in rows):
+        return table(header, [*rows, *absent])
+    plain = [[cell.replace(DISTURBED, "") for cell in row] for row in rows]
+    return section(ALL_DISTURBED, table(header, [*plain, *absent]))
 
 
 def mark(figure: Figure, text: str) -> str:
@@ -28,19 +48,29 @@ def times(figure: Figure) -> str:
     if figure.rounds == 0:
         return "-"
     text = f"{figure.median:.2f} ({figure.low:.2f} to {figure.high:.2f})"
-    return mark(figure, f"**{text}**" if figure.high < 1 else text)
+    return mark(figure, lost(text, figure.high < 1))
+
+
+def lost(text: str, is_lost: bool) -> str:
+    """In bold where numnet loses."""
+    return f"**{text}**" if is_lost else text
+
+
+def verdict(found: Figure, limit: float, at_most: bool) -> str:
+    """Whether a figure reaches a limit: undecided where its interval has values on both sides of it."""
+    if found.rounds == 0 or math.isnan(found.median):
+        return "not measured"
+    met = [value <= limit if at_most else value >= limit for value in found[:3]]
+    return {3: "met", 0: "**missed**"}.get(sum(met), "undecided")
 
 
 def number(value: float) -> str:
-    """Three digits that count, thousands set apart."""
+    """Three digits that count, thousands set apart; ∞ for what never ended."""
+    if math.isinf(value):
+        return "∞"
     if value >= 100:
         return f"{round(value):,}"
     return f"{value:.3g}" if value >= 1 else f"{value:.2g}"
-
-
-def prose(text: str) -> str:
-    """A paragraph, however its lines were broken in the source."""
-    return " ".join(text.split())
 
 
 def section(*parts: str) -> str:

@@ -7,14 +7,16 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from benchmarks.report.rows import NUMNET, TEXTBOOK, Results
-from benchmarks.rival import NAMES
+from benchmarks.figures import Figure, figure
+from benchmarks.jobs.steps import ROOFLINE
+from benchmarks.report.rows import Results
+from benchmarks.rival import NAMES, NUMNET, TEXTBOOK
 
 PICTURES = Path(__file__).parent.parent.parent / "docs" / "pictures"
-OURS, PLAIN, THEIRS = "#d95f02", "#f2b27c", "#7a9cc6"
-LINES = ("#d95f02", "#b8860b", "#2166ac", "#6a3d9a", "#444444")
+OURS, PLAIN, THEIRS, GREY = "#d95f02", "#b8860b", "#7a9cc6", "#444444"
+LINES = ("#2166ac", "#6a3d9a", "#1b7837")  # of rivals in the sweeps
 MARKS = "osD^v"
-plt.rcParams.update({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "numnet"})
+plt.rcParams.update({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False})
 
 
 def draw_all(results: Results) -> None:
@@ -31,70 +33,80 @@ def draw_all(results: Results) -> None:
 
 def draw_steps(results: Results) -> None:
     """Bars of milliseconds a step on two threads, both nets side by side, with their intervals."""
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
-    for axis, net in zip(axes, ("tutorial", "intended"), strict=True):
-        found = results.medians("step", net=net, threads=2)
-        floor = found.pop("roofline").median if "roofline" in found else 0.0
-        names = list(found)[::-1]
-        spread = [[found[n].median - found[n].low for n in names], [found[n].high - found[n].median for n in names]]
-        axis.barh(
-            [results.title(n) for n in names], [found[n].median for n in names],
-            xerr=spread, color=[_colour(n) for n in names], error_kw={"lw": 0.8},
-        )  # fmt: skip
-        axis.axvline(floor, color="#444444", ls="--", lw=1)
-        axis.text(floor, len(names) - 0.3, " dense products at peak", fontsize=8, color="#444444")
-        axis.set(xlabel=f"{net}: ms a step, 2 threads", xlim=(0, None))
-    _save(figure, "benchmark-step.png")
+    picture, axes = plt.subplots(1, 2, figsize=(11, 4.8), layout="constrained", sharey=True)
+    found = {net: results.medians("step", "ms", net=net, threads=2) for net in ("tutorial", "intended")}
+    floors = {net: medians.pop(ROOFLINE, None) for net, medians in found.items()}
+    names = list(found["tutorial"] | found["intended"])[::-1]
+    for axis, (net, medians) in zip(axes, found.items(), strict=True):
+        for place, name in enumerate(names):
+            _bar(axis, place, medians.get(name), _colour(name))
+        if floor := floors[net]:
+            axis.axvline(floor.median, color=GREY, ls="--", lw=1)
+            axis.text(floor.median, len(names) - 0.4, " dense products at the peak", fontsize=8, color=GREY)
+        axis.set(title=net, xlabel="ms a step", xlim=(0, None), ylim=(-0.6, len(names) + 0.2))
+    axes[0].set_yticks(range(len(names)), [results.title(name) for name in names])
+    picture.supxlabel("two threads, batch of 128; medians, and the interval that holds each with 95 %", fontsize=8)
+    _save(picture, "benchmark-step.png")
+
+
+def _bar(axis: plt.Axes, place: int, found: Figure | None, colour: str) -> None:
+    """A median with its interval, and its number beside it."""
+    if found is None:
+        axis.text(0, place, " takes no part", va="center", fontsize=8, color=GREY)
+        return
+    spread = [[found.median - found.low], [found.high - found.median]]
+    axis.barh(place, found.median, xerr=spread, color=colour, error_kw={"lw": 0.8})
+    axis.text(found.high, place, f" {found.median:.2f}", va="center", fontsize=8)
 
 
 def draw_sweep(results: Results, job: str) -> None:
-    """Images a second over batch size or width, both axes logarithmic."""
-    figure, axis = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    """How many times numnet's each rival takes, over batch size or width, both axes logarithmic."""
+    picture, axis = plt.subplots(figsize=(7, 4.2), layout="constrained")
     sizes = sorted({s.case[job] for s in results.store.of(job)})
-    found = {size: results.medians(job, **{job: size}) for size in sizes}
+    found = {size: results.ratios(job, "ms", **{job: size}) for size in sizes}
     names = [name for name in NAMES if any(name in each for each in found.values())]
-    for name, colour, mark in zip(names, LINES, MARKS, strict=False):
-        images = {size: size if job == "batch" else 128 for size in sizes if name in found[size]}
-        rates = [1e3 * count / found[size][name].median for size, count in images.items()]
-        axis.plot(list(images), rates, marker=mark, color=colour, label=results.title(name))
-    axis.set(xscale="log", yscale="log", xlabel=job, ylabel="images a second")
+    rivals = [name for name in names if name != TEXTBOOK]
+    for name, mark in zip(names, MARKS, strict=False):
+        own = [size for size in sizes if name in found[size]]
+        ratios = [found[size][name] for size in own]
+        medians = [ratio.median for ratio in ratios]
+        spread = [[r.median - r.low for r in ratios], [r.high - r.median for r in ratios]]
+        colour = PLAIN if name == TEXTBOOK else LINES[rivals.index(name) % len(LINES)]
+        axis.errorbar(own, medians, spread, marker=mark, color=colour, label=results.title(name), elinewidth=0.8)
+    axis.axhline(1, color=OURS, lw=2, label="numnet")
+    axis.set(xscale="log", yscale="log", xlabel=f"{job}, two threads", ylabel="times numnet's time; below 1 is faster")
     axis.set_xticks(sizes, [str(size) for size in sizes])
+    axis.set_yticks(ticks := [0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5], [f"{tick:g}" for tick in ticks])
     axis.minorticks_off()
     axis.legend(frameon=False)
     axis.grid(alpha=0.3)
-    _save(figure, f"benchmark-{job}.png")
+    _save(picture, f"benchmark-{job}.png")
 
 
 def draw_race(results: Results) -> None:
-    """Accuracy over seconds from the process's start, a line for each rival's median run."""
-    figure, axis = plt.subplots(figsize=(9, 4.6), layout="constrained")
-    ends = {}
-    for name, each in results.values("race").items():
-        middle = sorted(each, key=lambda run: run["marks"][-1][0])[len(each) // 2]
-        seconds, accuracies = zip(*middle["marks"], strict=True)
-        axis.plot(seconds, accuracies, marker="o", color=_colour(name), lw=2 if name == NUMNET else 1)
-        ends[name] = seconds[-1], accuracies[-1]
-    axis.axhline(0.98, color="#444444", ls="--", lw=1)
-    axis.set(xlabel="seconds from the start of the process", ylabel="accuracy on the test images", xlim=(0, None))
-    _label_ends(axis, {results.title(name): end for name, end in ends.items()})
-    _save(figure, "benchmark-race.png")
-
-
-def _label_ends(axis: plt.Axes, ends: dict[str, tuple[float, float]]) -> None:
-    """Names in a column to the right, by the seconds at which their lines end, which a thin line leads to."""
-    ordered = sorted(ends, key=lambda name: ends[name][0])
-    for place, name in enumerate(ordered):
-        axis.annotate(
-            f"{ends[name][0]:4.1f} s  {name}", ends[name], (1.04, 1 - place / max(1, len(ordered) - 1)),
-            textcoords="axes fraction", va="center", fontsize=8,
-            arrowprops={"arrowstyle": "-", "color": "#cccccc", "lw": 0.6, "relpos": (0, 0.5)},
-        )  # fmt: skip
+    """A dot for each rival's median seconds to the mark, from the fastest run to the slowest."""
+    seconds = {
+        name: figure([run["marks"][-1][0] for run in runs if run["met"]])
+        for name, runs in results.values("race").items()
+    }
+    names = sorted((name for name in seconds if seconds[name].rounds), key=lambda name: -seconds[name].median)
+    picture, axis = plt.subplots(figsize=(9, 0.6 + 0.32 * max(len(names), 4)), layout="constrained")
+    for place, name in enumerate(names):
+        found = seconds[name]
+        axis.plot([found.low, found.high], [place, place], color=_colour(name), lw=2, solid_capstyle="round")
+        axis.plot(found.median, place, "o", color=_colour(name))
+        axis.text(found.high, place, f"  {found.median:.1f}", va="center", fontsize=8)
+    axis.set_yticks(range(len(names)), [results.title(name) for name in names])
+    axis.set(xlabel="seconds from the start of the process to 98 % of the test images: median, least and most")
+    axis.set(xlim=(0, None), ylim=(-0.6, len(names) - 0.4))
+    axis.grid(axis="x", alpha=0.3)
+    _save(picture, "benchmark-race.png")
 
 
 def _colour(name: str) -> str:
     return {NUMNET: OURS, TEXTBOOK: PLAIN}.get(name, THEIRS)
 
 
-def _save(figure: plt.Figure, name: str) -> None:
-    figure.savefig(PICTURES / name, dpi=130, metadata={"Software": None})
-    plt.close(figure)
+def _save(picture: plt.Figure, name: str) -> None:
+    picture.savefig(PICTURES / name, dpi=130, metadata={"Software": None})
+    plt.close(picture)

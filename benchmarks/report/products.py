@@ -1,58 +1,71 @@
 """The report on products alone: numnet beside OpenBLAS in docs/benchmark.md, and docs/ladder.md."""
 
-import statistics
-from collections import defaultdict
-from collections.abc import Iterable
-from typing import Any
-
-from benchmarks.figures import Figure, figure
+from benchmarks.figures import Figure, inside, median
+from benchmarks.products import ROWS
 from benchmarks.report import markdown
-from benchmarks.report.markdown import number, prose, table, times
+from benchmarks.report.markdown import mark, marked, number, prose, times
 from benchmarks.report.rows import Results
+from benchmarks.samples import Sample
 
 KINDS = {"forward": "a @ b", "dw": "a.T @ b", "dx": "a @ b.T"}
 ENOUGH = 0.9  # of OpenBLAS
+LISTED = [(kind, " x ".join(map(str, shape))) for kind, shape in ROWS]
+CALL = LISTED[-1]  # a product of two numbers: what calling costs
 
-Row = dict[str, Any]
-
-
-def rows_of(results: Results) -> dict[tuple[str, str], dict[int, Row]]:
-    """Kind and shape of each product, and of each number of threads what was measured."""
-    found: dict[tuple[str, str], dict[int, Row]] = defaultdict(dict)
-    for sample in results.store.of("products"):
-        for row in sample.value:
-            found[row["kind"], " x ".join(map(str, row["shape"]))][row["threads"]] = row
-    return found
+Key = tuple[str, str]  # kind, shape
 
 
-def share(row: Row) -> Figure:
-    """numnet's speed as a share of OpenBLAS's: the median over samples taken one after the other."""
-    return figure([b / a for a, b in zip(row["numnet"], row["openblas"], strict=True)])
+def samples_of(results: Results, threads: int) -> dict[Key, list[Sample]]:
+    """Of each product, in the order in which they are listed in benchmarks/products.py."""
+    found: dict[Key, list[Sample]] = {}
+    for sample in results.store.of("products", threads=threads):
+        if "kind" in sample.case:
+            results.shown.append(sample)
+            found.setdefault((sample.case["kind"], sample.case["shape"]), []).append(sample)
+    return dict(sorted(found.items(), key=lambda item: _place(item[0])))
+
+
+def dense(results: Results, threads: int) -> list[Sample]:
+    """Those of products without zeros to skip."""
+    found = samples_of(results, threads)
+    return [s for (kind, _), samples in found.items() if "pixels" not in kind for s in samples]
+
+
+def share(samples: list[Sample]) -> Figure:
+    """numnet's speed as a share of OpenBLAS's, each pair taken one after the other."""
+    return inside(samples, "openblas", "numnet")
 
 
 def section(results: Results) -> str:
     """numnet's products beside OpenBLAS's on equal threads."""
+    one, two = (samples_of(results, threads) for threads in (1, 2))
     rows = [
-        [f"{_name(kind)} {shape}", *(cell for threads in (1, 2) for cell in _cells(found.get(threads)))]
-        for (kind, shape), found in rows_of(results).items()
-    ]
+        [name(key), *_cells(one.get(key)), *_cells(two.get(key))] for key in {**one, **two} if key != CALL
+    ]  # fmt: skip
     return markdown.section(
         "## The products alone",
-        prose("""M x K x N: out (M, N) = a (M, K) @ b (K, N), or with a factor transposed, as a layer needs it; dense
+        prose(f"""M x K x N: out (M, N) = a (M, K) @ b (K, N), or with a factor transposed, as a layer needs it; dense
             random numbers, and in the last rows real pixels. numnet beside OpenBLAS (through NumPy, into a given
-            array) on equal threads, in turn, checked against float64 before they are timed."""),
-        table(("", "GFLOP/s, 1 thread", "times OpenBLAS's", "GFLOP/s, 2 threads", "times OpenBLAS's"), rows),
+            array) on equal threads, one right after the other, checked against float64 before they are timed; all rows
+            in each round, in an order drawn for it. In bold where numnet is the slower by the whole interval.
+            {results.watched("products")}"""),
+        marked(("", "GFLOP/s, 1 thread", "times OpenBLAS's", "GFLOP/s, 2 threads", "times OpenBLAS's"), rows),
         "[The product ladder](ladder.md) climbs from three naive loops to this kernel, rung by rung.",
     )
 
 
-def _name(kind: str) -> str:
-    pixels, _, kind = kind.rpartition(" ")
-    return KINDS[kind] + (", pixels," if pixels else "")
+def name(key: Key) -> str:
+    """Such as "a.T @ b 784 x 128 x 512"."""
+    pixels, _, kind = key[0].rpartition(" ")
+    return KINDS[kind] + (", pixels, " if pixels else " ") + key[1]
 
 
-def _cells(row: Row | None) -> Iterable[str]:
-    if row is None:
+def _cells(samples: list[Sample] | None) -> tuple[str, str]:
+    if not samples:
         return "-", "-"
-    speed = row["flops"] / statistics.median(row["numnet"]) / 1e9
-    return number(speed), times(share(row))
+    took = median([s.of("numnet") for s in samples])
+    return mark(took, number(samples[0].value["flops"] / took.median / 1e9)), times(share(samples))
+
+
+def _place(key: Key) -> int:
+    return LISTED.index(key) if key in LISTED else len(LISTED)

@@ -1,38 +1,41 @@
 """The README's summary of the benchmark: a table of few rows and the plot."""
 
-from benchmarks.figures import median, ratio
-from benchmarks.report.markdown import number, plain, prose, section, table
-from benchmarks.report.rows import NUMNET, TEXTBOOK, Results
-from benchmarks.samples import Sample
+from benchmarks.figures import Figure
+from benchmarks.report.markdown import mark, marked, number, prose, section
+from benchmarks.report.rows import Results
+from benchmarks.rival import NUMNET, TEXTBOOK
 
 FEW = ("tensorflow_tutorial", "tensorflow_loop", "keras_fit", "torch_eager", "jax_scan", TEXTBOOK)
 
 
 def summary(results: Results) -> str:
     """Steps, whole processes and memory of numnet and of a few others."""
-    step = {net: results.samples("step", net=net, threads=2) for net in ("tutorial", "intended")}
-    seconds, memory = (results.samples("process", part, cache="warm") for part in ("seconds", "mib"))
+    nets = ("tutorial", "intended")
+    step = [
+        (results.medians("step", "ms", net=n, threads=2), results.ratios("step", "ms", net=n, threads=2)) for n in nets
+    ]
+    seconds, memory = (results.medians("process", part, cache="warm") for part in ("seconds", "mib"))
     rows = []
     for name in (NUMNET, *FEW):
-        cells = [_step(samples, name) for samples in step.values()]
-        cells += [number(median(found[name]).median) if name in found else "-" for found in (seconds, memory)]
+        cells = [_step(medians, ratios, name) for medians, ratios in step]
+        cells += [number(found[name].median) if name in found else "-" for found in (seconds, memory)]
         rows.append([results.title(name), *cells])
     return section(
-        table(("", "`tutorial`, ms a step", "`intended`, ms a step", "whole `tutorial`, s", "MiB at most"), rows),
+        marked(("", "`tutorial`, ms a step", "`intended`, ms a step", "whole `tutorial`, s", "MiB at most"), rows),
         "![Milliseconds a step of each rival](docs/pictures/benchmark-step.png)",
         prose(f"""Measured on {_machine(results)}, two threads, medians of interleaved rounds; how many times numnet's
-            time a rival's is, within a round. ° marks figures of which fewer than six rounds were undisturbed by others
-            on the machine. All of it, one thread, latency, sweeps, losses included:
-            [docs/benchmark.md](docs/benchmark.md)."""),
+            time a rival's is, each turn between two of numnet's. ° marks figures of which fewer than six rounds were
+            undisturbed by others on the machine; nobody watched the last two columns. All of it, one thread, latency,
+            sweeps, losses included: [docs/benchmark.md](docs/benchmark.md)."""),
     )
 
 
-def _step(samples: dict[str, list[Sample]], name: str) -> str:
+def _step(medians: dict[str, Figure], ratios: dict[str, Figure], name: str) -> str:
     """Milliseconds, and how many times numnet's."""
-    if name not in samples:
+    if name not in medians:
         return "-"
-    against = "" if name == NUMNET else f"; {ratio(samples[name], samples[NUMNET]).median:.2f} times"
-    return plain(median(samples[name])) + against
+    against = f"; {ratios[name].median:.2f} times" if name in ratios else ""
+    return mark(medians[name], number(medians[name].median) + against)
 
 
 def _machine(results: Results) -> str:

@@ -1,15 +1,15 @@
 """What the report's tables and plots have in common: a rival's samples, its title, and who was the fastest."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
-from benchmarks.figures import Figure, median
-from benchmarks.samples import Sample, Store
+from benchmarks.figures import Figure, beside, median
+from benchmarks.jobs.processes import TRAIN
+from benchmarks.jobs.steps import ROOFLINE
+from benchmarks.samples import Sample, Store, failure
 
-NUMNET, TEXTBOOK, TRAIN = "numnet_numba", "numnet_textbook", "train"
 TITLES = {
-    "roofline": "products at the peak of the cores",
+    ROOFLINE: "products at the peak of the cores",
     TRAIN: "`python -m numnet.train`",
 }
 
@@ -29,25 +29,42 @@ class Results:
         return all(self.store.of(job) for job in jobs)
 
     def samples(self, job: str, part: str = "", **case: Any) -> dict[str, list[Sample]]:
-        """Each rival's samples; `part` names one of several figures in a sample's value. Failures are left out."""
+        """Each rival's samples; `part` names one of several figures in a value. Who has it not is left out."""
         found: dict[str, list[Sample]] = {}
         for sample in self.store.of(job, **case):
-            if failure(sample):
+            if failure(sample) or (part and part not in sample.value):
                 continue
             self.shown.append(sample)
-            value = sample.value[part] if part else sample.value
-            found.setdefault(sample.rival, []).append(replace(sample, value=value))
+            found.setdefault(sample.rival, []).append(sample.of(part) if part else sample)
         return found
+
+    def ratios(self, job: str, part: str, **case: Any) -> dict[str, Figure]:
+        """How many times slower than numnet each rival is that took its turns between numnet's."""
+        found = self.samples(job, **case)
+        return {name: beside(samples, part) for name, samples in found.items() if "numnet" in samples[0].value}
 
     def values(self, job: str, **case: Any) -> dict[str, list[Any]]:
         """Each rival's values, in the order in which they were measured."""
         return {name: [s.value for s in samples] for name, samples in self.samples(job, **case).items()}
 
-    def failures(self, job: str, **case: Any) -> str:
-        """A line with the reason for each rival that could not take part; empty where all could."""
-        reasons = {s.rival: failure(s) for s in self.store.of(job, **case) if failure(s)}
-        lines = [f"- {self.title(name)}: {reason}" for name, reason in reasons.items()]
-        return "\n".join(["Could not take part:", "", *lines]) if lines else ""
+    def absent(self, job: str, columns: int, net: str, /, **case: Any) -> list[list[str]]:
+        """A row of so many columns, with the reason, for each rival that could not take part or was refused."""
+        there = self.samples(job, **case)
+        reasons = {s.rival: s.value.get("refusal") or failure(s) for s in self.store.of("equal", net=net)}
+        reasons |= {s.rival: failure(s) for s in self.store.of(job, **case) if failure(s)}
+        return [
+            [self.title(name), f"-, {reason}", *["-"] * (columns - 2)]
+            for name, reason in reasons.items()
+            if reason and name not in there
+        ]
+
+    def watched(self, job: str) -> str:
+        """What the noise probe saw of a job, in a sentence."""
+        probed = [s for s in self.store.of(job) if s.probe is not None]
+        if not probed:
+            return "The noise probe did not watch."
+        disturbed = sum(not s.quiet for s in probed)
+        return f"The noise probe watched {len(probed):,} turns, of which {disturbed:,} were disturbed."
 
     def medians(self, job: str, part: str = "", **case: Any) -> dict[str, Figure]:
         """Each rival's median, from the least on."""
@@ -62,8 +79,3 @@ class Results:
     def title(self, name: str) -> str:
         """A rival's name for people."""
         return self.titles.get(name, name)
-
-
-def failure(sample: Sample) -> str:
-    """Why a sample is none; empty where it is one."""
-    return str(sample.value.get("failed", "")) if isinstance(sample.value, dict) else ""

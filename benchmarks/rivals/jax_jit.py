@@ -35,8 +35,9 @@ class Rival(rival.Rival):
 
     def __init__(self, problem: Problem, threads: int) -> None:
         super().__init__(problem, threads)
-        images, labels = problem.train_split()
-        self.data = Data(jnp.asarray(images), jnp.asarray(labels, jnp.int32), jnp.asarray(problem.learning_rates))
+        pixels, labels = problem.train_bytes()
+        images = jax.jit(lambda pixels: pixels.astype(jnp.float32) / 255)(pixels)
+        self.data = Data(images, jnp.asarray(labels, jnp.int32), jnp.asarray(problem.learning_rates))
         layers = jax.tree.map(jnp.asarray, problem.layers())
         self.state = State(layers, jax.tree.map(jnp.zeros_like, layers), jax.tree.map(jnp.zeros_like, layers))
         self.step = jax.jit(functools.partial(take_step, problem), donate_argnums=0)

@@ -6,14 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks import CALL
 from benchmarks.problem import Problem
 from benchmarks.rivals import jax_jit
 
 
 class Rival(jax_jit.Rival):
     title = "JAX, lax.scan over many steps"
-    about = "one jitted call for 143 steps, the state donated"
-    call_steps = 143
+    about = f"one jitted call for {CALL} steps, the state donated"
+    call_steps = CALL
 
     def __init__(self, problem: Problem, threads: int) -> None:
         super().__init__(problem, threads)

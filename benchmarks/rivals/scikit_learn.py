@@ -3,14 +3,14 @@
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
-from benchmarks import rival
+from benchmarks import CALL, rival
 from benchmarks.problem import BETA1, BETA2, FloatArray, Problem
 
 
 class Rival(rival.Rival):
     title = "scikit-learn MLPClassifier"
     about = "partial_fit over the rows of many batches"
-    call_steps = 143
+    call_steps = CALL
 
     def __init__(self, problem: Problem, threads: int) -> None:
         if problem.drop_rate > 0:

@@ -6,6 +6,20 @@ from benchmarks import rival
 from benchmarks.problem import BETA1, BETA2, FloatArray, Problem
 
 
+@tf.function
+def to_floats(pixels: tf.Tensor) -> tf.Tensor:
+    """0..255 to 0..1; inside of a function the quotients take the place of what is divided."""
+    return tf.cast(pixels, tf.float32) / 255.0
+
+
+def cut_batches(problem: Problem) -> tuple[tf.Tensor, tf.Tensor]:
+    """All whole batches of an epoch: images float32 (batches, B, 784), labels int32 (batches, B)."""
+    pixels, labels = problem.train_bytes()
+    shape, rows = (problem.batches, problem.batch_size), problem.batches * problem.batch_size
+    images = to_floats(tf.constant(pixels[:rows].reshape(*shape, -1)))
+    return images, tf.constant(labels[:rows].reshape(shape), tf.int32)
+
+
 class Rival(rival.Rival):
     title = "TensorFlow, tf.function a step"
     about = "the images in a tensor; TensorFlow's own Adam kernel, one pass a variable"
@@ -15,11 +29,7 @@ class Rival(rival.Rival):
         super().__init__(problem, threads)
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-        images, labels = problem.train_split()
-        shape = (problem.batches, problem.batch_size)
-        rows = problem.batches * problem.batch_size
-        self.images = tf.constant(images[:rows].reshape(*shape, -1))
-        self.labels = tf.constant(labels[:rows].reshape(shape), tf.int32)
+        self.images, self.labels = cut_batches(problem)
         self.learning_rates = tf.constant(problem.learning_rates)
         self.parameters = [tf.Variable(array) for layer in problem.layers() for array in layer]
         self.means = [tf.Variable(tf.zeros_like(w)) for w in self.parameters]

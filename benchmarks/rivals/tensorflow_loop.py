@@ -2,14 +2,15 @@
 
 import tensorflow as tf
 
+from benchmarks import CALL
 from benchmarks.problem import Problem
 from benchmarks.rivals import tensorflow_xla
 
 
 class Rival(tensorflow_xla.Rival):
     title = "TensorFlow, one XLA call for many steps"
-    about = "jit_compile=True round the loop: Python is left once for 143 steps"
-    call_steps = 143
+    about = f"jit_compile=True round the loop: Python is left once for {CALL} steps"
+    call_steps = CALL
 
     def __init__(self, problem: Problem, threads: int) -> None:
         super().__init__(problem, threads)

@@ -15,7 +15,8 @@ class Rival(rival.Rival):
     def __init__(self, problem: Problem, threads: int) -> None:
         super().__init__(problem, threads)
         torch.set_num_threads(threads)
-        self.images, self.labels = map(torch.from_numpy, problem.train_split())
+        pixels, labels = map(torch.from_numpy, problem.train_bytes())
+        self.images, self.labels = pixels.float().div_(255), labels
         self.model = self._make_model()
         self.optimizer = torch.optim.Adam(self.model.parameters(), betas=(BETA1, BETA2), fused=True)
 

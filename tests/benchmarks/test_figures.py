@@ -63,7 +63,9 @@ def test_intervals_are_those_of_the_printed_tables(rounds: int, low: int, high: 
 
 
 def test_numbers_are_written_with_three_digits_that_count() -> None:
-    assert [number(v) for v in (1234.5, 100, 99.94, 1.2345, 0.12345)] == ["1,234", "100", "99.9", "1.23", "0.12"]
+    assert [number(v) for v in (1234.5, 100, 99.94, 1.2345, 0.12345, math.inf)] == [
+        "1,234", "100", "99.9", "1.23", "0.12", "∞",
+    ]  # fmt: skip
 
 
 def test_a_loss_is_in_bold_and_a_tie_is_neither() -> None:
@@ -82,4 +84,4 @@ def test_a_change_is_slower_where_its_whole_interval_is() -> None:
     assert holds(before, Figure(1.7, 1.5, 1.85, 8, True))
     assert not holds(before, Figure(1.7, 1.5, 1.79, 8, True))
     assert holds(nobody, before)
-    assert holds(before, nobody)
+    assert not holds(before, nobody)
