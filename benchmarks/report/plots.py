@@ -1,5 +1,6 @@
 """The report's plots, in colours that are told apart without telling red from green."""
 
+import math
 from pathlib import Path
 
 import matplotlib
@@ -10,6 +11,7 @@ import matplotlib.pyplot as plt
 from benchmarks.figures import Figure, figure
 from benchmarks.jobs.steps import ROOFLINE
 from benchmarks.report.rows import Results
+from benchmarks.report.sections import race_seconds
 from benchmarks.rival import NAMES, NUMNET, TEXTBOOK
 
 PICTURES = Path(__file__).parent.parent.parent / "docs" / "pictures"
@@ -85,11 +87,10 @@ def draw_sweep(results: Results, job: str) -> None:
 
 def draw_race(results: Results) -> None:
     """A dot for each rival's median seconds to the mark, from the fastest run to the slowest."""
-    seconds = {
-        name: figure([run["marks"][-1][0] for run in runs if run["met"]])
-        for name, runs in results.values("race").items()
-    }
-    names = sorted((name for name in seconds if seconds[name].rounds), key=lambda name: -seconds[name].median)
+    runs = results.values("race")
+    met = {name: figure([run["marks"][-1][0] for run in each if run["met"]]) for name, each in runs.items()}
+    seconds = {name: found._replace(median=race_seconds(runs[name])) for name, found in met.items()}
+    names = sorted((n for n in seconds if math.isfinite(seconds[n].median)), key=lambda name: -seconds[name].median)
     picture, axis = plt.subplots(figsize=(9, 0.6 + 0.32 * max(len(names), 4)), layout="constrained")
     for place, name in enumerate(names):
         found = seconds[name]

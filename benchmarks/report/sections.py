@@ -140,7 +140,8 @@ def processes(results: Results) -> str:
         cpu, memory, accuracy = (figures[name] for figures in found.values())
         rows.append([
             results.title(name), _least(wall, best["seconds"]),
-            number(empty[name].median) if name in empty else "the same", number(until[name].median) if name in until else "-", _least(cpu, best["cpu_seconds"]),
+            number(empty[name].median) if name in empty else "the same",
+            number(until[name].median) if name in until else "-", _least(cpu, best["cpu_seconds"]),
             _least(memory, best["mib"]), f"{accuracy.median:.2%}",
         ])  # fmt: skip
     return section(

@@ -1,11 +1,17 @@
 """Samples on disk: a run that stops goes on, and what another commit measured is not taken for this one's."""
 
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("threadpoolctl", reason="the benchmark suite's own library is not installed")
 
+from benchmarks import equal, samples
+from benchmarks.figures import beside
+from benchmarks.pairs import take_turns
 from benchmarks.plan import Plan
 from benchmarks.rival import Unable
 from benchmarks.samples import Sample, Store
@@ -90,3 +96,112 @@ def test_each_machine_is_described_once(tmp_path: Path) -> None:
     (digest,) = store.environments()
     assert digest == store.samples[0].environment
     assert "numpy" in store.environments()[digest]
+
+
+def test_one_core_and_two_have_a_least_of_their_own(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for i, (threads, probe) in enumerate([(1, 4e-4), (1, 4.2e-4), (2, 6e-4), (2, 6.3e-4), (2, 9e-4)]):
+        store.add(Sample("step", "a", {"threads": threads}, i, 1.0, probe))
+    assert [s.quiet for s in store.of("step")] == [True, True, True, True, False]
+
+
+class Watch:
+    """A probe that calls so many turns disturbed, and then none."""
+
+    disturbed = 0
+
+    def __init__(self, threads: int) -> None:
+        assert threads == 2
+
+    def watch(self, block: Callable[[], Any]) -> tuple[Any, float]:
+        type(self).disturbed -= 1
+        return block(), 9e-4 if self.disturbed >= 0 else 4e-4
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    monkeypatch.setattr("benchmarks.pairs.Probe", Watch)
+    Watch.disturbed = 0
+    store = Store(tmp_path)
+    for i in range(5):
+        store.add(Sample("start", "a", {}, i, 1.0, 4e-4))  # the machine's least, which is a low quantile
+    return Plan(store, (), 6, tmp_path, cap=14)
+
+
+def test_a_rival_is_compared_with_numnets_turns_right_beside_it(plan: Plan) -> None:
+    """numnet slows down from turn to turn: 1, 2, 3, … ms; whoever takes his turn between n and n + 1 has 10 there."""
+    taken = iter(range(1, 1000))
+    blocks = {
+        "numnet_numba": lambda: {"ms": float(next(taken))},
+        "a": lambda: {"ms": 10.0},
+        "b": lambda: {"ms": 10.0},
+    }
+    take_turns(plan, "step", CASE, blocks, "ms", minutes=1)
+    first = sorted(s.value["numnet"] for s in plan.store.of("step") if s.rival in "ab" and s.round == 0)
+    assert first == [1.5, 2.5]
+    assert [s.value["ms"] for s in plan.store.of("step", turn=2) if s.round == 0] == [3.0]
+    ours = [s for s in plan.store.of("step", **CASE) if s.rival == "numnet_numba"]
+    assert len(ours) == 6 * 3
+    found = beside([s for s in plan.store.of("step") if s.rival == "a"], "ms")
+    assert found.rounds == 6
+    assert found.high == pytest.approx(10 / 1.5) or found.high == pytest.approx(10 / 2.5)
+
+
+def test_rounds_go_on_until_six_are_undisturbed(plan: Plan) -> None:
+    Watch.disturbed = 3  # the first round whole: numnet, the rival, numnet
+    take_turns(plan, "step", CASE, {"numnet_numba": lambda: {"ms": 1.0}, "a": lambda: {"ms": 2.0}}, "ms", minutes=1)
+    assert [s.quiet for s in plan.store.of("step") if s.rival == "a"] == [False] + [True] * 6
+
+
+def test_rounds_end_at_the_cap_or_when_the_minutes_are_over(plan: Plan) -> None:
+    Watch.disturbed = 10**6
+    blocks = {"numnet_numba": lambda: {"ms": 1.0}, "a": lambda: {"ms": 2.0}}
+    take_turns(plan, "step", CASE, blocks, "ms", minutes=1)
+    assert len([s for s in plan.store.of("step") if s.rival == "a"]) == 14
+    take_turns(plan, "batch", {"batch": 1}, blocks, "ms", minutes=0)
+    assert len([s for s in plan.store.of("batch") if s.rival == "a"]) == 6
+
+
+def test_a_rival_that_fails_is_a_row_and_the_others_go_on(plan: Plan) -> None:
+    def fail() -> dict[str, float]:
+        raise Unable("out of memory")
+
+    blocks = {"numnet_numba": lambda: {"ms": 1.0}, "a": fail, "b": lambda: {"ms": 2.0}}
+    take_turns(plan, "step", CASE, blocks, "ms", minutes=1)
+    values = {name: [s.value for s in plan.store.of("step") if s.rival == name] for name in "ab"}
+    assert values["a"] == [{"failed": "out of memory"}]
+    assert len(values["b"]) == 6
+
+
+def test_work_found_equal_by_other_code_opens_no_gate(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    found = {"refusal": "", "error": 1e-6}
+    store.add(Sample("equal", "jax_scan", {"net": "tutorial"}, 0, found, commit="older"))
+    store.add(Sample("equal", "torch_eager", {"net": "tutorial"}, 0, found, commit=samples.commit("equal")))
+    assert equal.allowed(store, ["jax_scan", "torch_eager"], "tutorial") == ["torch_eager"]
+    assert equal.refusal(store, "jax_scan", "tutorial") == "its work was not checked"
+
+
+def test_a_new_file_is_another_commit_and_one_that_is_not_measured_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def git(*arguments: str) -> None:
+        subprocess.run(("git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments), cwd=tmp_path, check=True)
+
+    for folder in ("numnet/explain", "numnet/kernels", "benchmarks"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "first.py").write_text("")
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "first")
+    monkeypatch.setattr(samples, "ROOT", tmp_path)
+    seen = []
+    for name in ("numnet/explain/new.py", "numnet/kernels/new.py"):
+        seen.append(samples.commit.__wrapped__("step"))
+        (tmp_path / name).write_text("x = 1")
+    seen.append(samples.commit.__wrapped__("step"))
+    (tmp_path / "numnet/kernels/new.py").write_text("x = 2")
+    seen.append(samples.commit.__wrapped__("step"))
+    assert seen[0] == seen[1]
+    assert "+" not in seen[1]
+    assert len({*seen[1:]}) == 3

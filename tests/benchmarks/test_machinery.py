@@ -1,0 +1,182 @@
+"""What the measurements stand on: the probe, cores, products that are checked, rungs, assembly, workers, the check."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("threadpoolctl", reason="the benchmark suite's own library is not installed")
+
+from benchmarks import check, nets, products, session
+from benchmarks.cores import at_once
+from benchmarks.jobs.processes import run
+from benchmarks.ladder import rungs
+from benchmarks.ladder.assembly import hot_loop
+from benchmarks.noise import Probe
+from benchmarks.problem import Problem, read_bytes
+from benchmarks.report.rows import Results
+from benchmarks.samples import ROOT, Sample, Store
+from benchmarks.session import Session, sessions, worker
+
+
+def test_the_probe_gives_the_worse_of_before_and_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks take 9 (which wakes up and does not count), 1, 3, 2, … ms."""
+    looks = iter([9e-3, 1e-3, 3e-3, 2e-3, 1e-3])
+    monkeypatch.setattr(Probe, "_look", lambda _: next(looks))
+    probe = Probe(2)
+    assert [probe.watch(lambda: "found") for _ in range(3)] == [("found", 3e-3), ("found", 3e-3), ("found", 2e-3)]
+
+
+def test_jobs_run_at_once_and_give_their_results_in_order() -> None:
+    gate = threading.Barrier(2, timeout=10)  # opens only where both are under way
+    if len(__import__("os").sched_getaffinity(0)) < 2:
+        pytest.skip("one core")
+
+    def job(name: str) -> str:
+        gate.wait()
+        return name
+
+    assert at_once([lambda: job("a"), lambda: job("b")]) == ["a", "b"]
+
+
+def test_a_wrong_product_is_refused() -> None:
+    product = products.make("forward", (3, 4, 5))
+    right = products.openblas(product)
+    products.verify(product, right, "right")
+
+    def wrong() -> None:
+        right()
+        product.out[1, 2] += 1e-4
+
+    with pytest.raises(ArithmeticError, match="wrong: forward 3 x 4 x 5 is not the product"):
+        products.verify(product, wrong, "wrong")
+    with pytest.raises(ArithmeticError):
+        products.verify(product, lambda: None, "nothing is filled")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rung", rungs.RUNGS, ids=lambda rung: rung.name)
+def test_every_rung_is_the_product(rung: rungs.Rung) -> None:
+    for kind in ("forward", "dw", "dx"):
+        if kind.startswith(rung.kinds):
+            product = products.make(kind, (16, 8, 64))
+            products.verify(product, rung.make(product), rung.title)
+
+
+ASSEMBLY = """
+.LBB0_1:
+    movq %rax, %rbx
+    cmpq %rax, %rcx
+    jne .LBB0_1
+.LBB0_2:
+    vmovups (%rdi,%rax), %ymm4
+    vfmadd231ps (%rsi), %ymm4, %ymm0
+    vfmadd231ps 32(%rsi), %ymm4, %ymm1
+    addq $32, %rax
+    jne .LBB0_2
+    vmovups %ymm0, (%rdx)
+"""
+
+
+def test_the_hot_loop_is_counted() -> None:
+    """Of two loops the second has arithmetic: three loads, two sums, two multiply-adds of 256 bits, five in all."""
+    function = type("Compiled", (), {"inspect_asm": lambda _: {"signature": ASSEMBLY}})()
+    assert hot_loop(function) == {
+        "sums": 2, "packed": 2, "scalar": 0, "fused": 2, "bits": 256, "loads": 3, "stores": 0, "instructions": 5,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Problem:
+    """A network of one small hidden layer."""
+    return nets.of_size(8, 512, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_whole_program_tells_its_stages_and_accuracy(small: Problem) -> None:
+    found, _ = run(worker("numnet_textbook", small, 2, "whole", "--steps", "200"), {})
+    stages = found["stages"]
+    ends = [stages[name] for name in ("imported", "built", "compiled", "trained", "tested")]
+    assert ends[0] > 0
+    assert ends == sorted(ends)
+    assert found["until"] == stages["compiled"]
+    assert found["seconds"] >= ends[-1] - 0.02
+    assert 0.1 < found["accuracy"] < 0.95
+    assert 50 < found["mib"] < 2000
+
+
+@pytest.mark.slow
+def test_a_race_ends_at_the_mark_or_with_the_schedule(tmp_path: Path) -> None:
+    problem = nets.for_race(4096, 4e-3, 2 * 13, 0, tmp_path)
+    easy, _ = run(worker("numnet_numba", problem, 2, "race", "--target", "0.3"), {})
+    hard, _ = run(worker("numnet_numba", problem, 2, "race", "--target", "1.0"), {})
+    assert (easy["met"], len(easy["marks"])) == (True, 1)
+    assert (hard["met"], len(hard["marks"])) == (False, 2)
+
+
+def test_a_process_that_fails_keeps_its_last_words() -> None:
+    with pytest.raises(subprocess.SubprocessError, match="no such luck"):
+        run((sys.executable, "-c", "raise SystemExit('no such luck')"), {})
+
+
+def test_a_rival_that_dies_in_its_warm_up_is_a_row_with_its_reason(
+    small: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = json.dumps({"ready": True})
+    program = f"import sys; print({ready!r}, flush=True); input(); sys.exit('killed by its compiler')"
+    monkeypatch.setattr(session, "worker", lambda *_: (sys.executable, "-c", program))
+    with sessions(["jax_scan"], small, 2, lambda one: one.train(1)) as (blocks, reasons):
+        assert (blocks, reasons) == ({}, {"jax_scan": "its process ended: killed by its compiler"})
+
+
+def test_who_does_not_answer_is_given_up(small: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "PATIENCE", 0.2)
+    monkeypatch.setattr(session, "worker", lambda *_: (sys.executable, "-c", "import time; time.sleep(60)"))
+    began = time.monotonic()
+    with pytest.raises(session.Unable, match=r"no answer within 0\.2 seconds"):
+        Session("jax_scan", small, 2)
+    assert time.monotonic() - began < 20
+
+
+def test_bytes_and_floats_are_the_same_images(small: Problem) -> None:
+    pixels, labels = small.train_bytes()
+    split = small.train_split()
+    assert np.array_equal(split.images[:100], pixels[:100].astype(np.float32) / np.float32(255))
+    assert np.array_equal(split.labels, labels)
+    assert sorted(labels) == sorted(read_bytes("train")[1][5000:])
+
+
+def measured(folder: Path, slower: float) -> Results:
+    """numnet at half of the textbook's time, with some noise, or slower than that by a factor."""
+    store = Store(folder)
+    rng = np.random.default_rng(0)
+    for net in nets.NETS:
+        for i in range(30):
+            told = {"ms": 6.0 * rng.normal(1, 0.05), "numnet": 3.0 * slower * rng.normal(1, 0.05)}
+            store.add(Sample("step", "numnet_textbook", {"net": net, "threads": 2}, i, told, 4e-4))
+    return Results(store)
+
+
+@pytest.mark.parametrize(("slower", "code"), [(1.0, 0), (1.2, 1), (0.8, 0)])
+def test_the_check_fails_where_numnet_is_a_fifth_slower(slower: float, code: int, tmp_path: Path) -> None:
+    committed, now = measured(tmp_path / "before", 1.0), measured(tmp_path / "now", slower)
+    assert check.judge(committed, now) == code
+
+
+def test_the_check_fails_where_nothing_was_measured(tmp_path: Path) -> None:
+    assert check.judge(measured(tmp_path / "before", 1.0), Results(Store(tmp_path / "nothing"))) == 1
+
+
+@pytest.mark.slow
+def test_a_profile_of_the_step_has_every_kernel(tmp_path: Path) -> None:
+    command = (sys.executable, "-m", "benchmarks.parts", "--threads", "1", "--folder", str(tmp_path))
+    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout)
+    names = [name for name, _, _ in found["calls"]]
+    assert (names.count("matmul"), names.count("matmul_at"), names.count("matmul_bt")) == (4, 4, 3)
+    assert sum(flops for _, flops, _ in found["calls"]) == nets.of_recipe("tutorial", tmp_path).flops()
+    assert names[-1] == "adam"
