@@ -17,7 +17,7 @@ from benchmarks.report.rows import Results
 from benchmarks.rival import NUMNET, TEXTBOOK
 from benchmarks.samples import RESULTS, THREADS, Store
 
-ROUNDS = 30  # of half a minute: the two alone, in turns
+ROUNDS = 30  # of the two alone: half a minute for a case
 MARGIN = 0.10  # of the ratio: what two quiet runs of the same code have differed by
 CASES = {
     **{f"step of {net}": ("step", "ms", {"net": net, "threads": THREADS}) for net in nets.NETS},

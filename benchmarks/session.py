@@ -15,7 +15,7 @@ from benchmarks.problem import Problem
 from benchmarks.rival import Unable
 from benchmarks.samples import ROOT
 
-PATIENCE = 600.0  # seconds for an answer: compiling takes half a minute, 100,000 steps some six
+PATIENCE = 1800.0  # seconds for an answer: compiling takes half a minute, 100,000 steps some six
 
 T = TypeVar("T")
 

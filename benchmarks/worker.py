@@ -2,7 +2,8 @@
 
     serve   answers one JSON line for each that it reads, until there are no more
     whole   the tutorial's program from start to end: import, read, train, test; one JSON line
-    race    trains until `--target` of the test images are right, looking after each epoch; one JSON line
+    race    trains until `--target` of the test images are right, looking after each epoch; one JSON line. With
+            `--search` it looks at the validation images instead
 
 Cores and thread counts are set here, before the framework is imported. Answers go to stdout alone: whatever a
 framework prints goes to stderr.
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--steps", type=int, default=7 * CALL)
     parser.add_argument("--target", type=float, default=0.98)
+    parser.add_argument("--search", action="store_true")
     parser.add_argument("mode", choices=["serve", "whole", "race"])
     args = parser.parse_args()
     bind(args.threads)
@@ -123,10 +125,10 @@ def whole(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 def race(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Train epoch by epoch, each in one call, until the target is met, or the schedule is over."""
-    from benchmarks.problem import accuracy, read
+    from benchmarks.problem import accuracy, read, validation_split
 
     rival, stages = build(args)
-    test = read("t10k")
+    test = validation_split() if args.search else read("t10k")
     marks = []
     for first in range(0, len(rival.problem.learning_rates), rival.problem.batches):
         rival.train(first, min(rival.problem.batches, len(rival.problem.learning_rates) - first))

@@ -9,6 +9,7 @@ JOBS: dict[str, Callable[[Plan], None]] = {
     "equal": steps.verify,
     "step": steps.step,
     "process": processes.process,
+    "search": races.search,
     "race": races.race,
     "predict": predictions.predict,
     "products": kernels.products,

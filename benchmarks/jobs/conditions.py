@@ -10,7 +10,7 @@ from benchmarks.jobs.steps import prepare, sample, warm_up
 from benchmarks.noise import Probe
 from benchmarks.pairs import Value
 from benchmarks.plan import Plan, in_turn
-from benchmarks.rival import NUMNET
+from benchmarks.rival import LESSER, NUMNET
 from benchmarks.samples import THREADS
 from benchmarks.session import Session, sessions
 
@@ -47,7 +47,7 @@ def _milliseconds(run: Session, count: int) -> float:
 def neighbour(plan: Plan) -> None:
     """Milliseconds a step alone and while another process keeps one of the two cores busy, of all who may be timed."""
     case = {"net": "intended", "threads": THREADS}
-    allowed = equal.allowed(plan.store, plan.rivals, "intended")
+    allowed = [name for name in equal.allowed(plan.store, plan.rivals, "intended") if name not in LESSER]
     lacking = plan.lacking("neighbour", case, allowed, ROUNDS)
     if not lacking:
         return

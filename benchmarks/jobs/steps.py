@@ -1,6 +1,7 @@
 """Milliseconds a step: of the recipes' networks, of all batch sizes, of all widths. Before them, equal work."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -20,7 +21,8 @@ BLOCK = 0.3  # seconds of training in a turn: long beside a timer's tick, short 
 WARM_UP = 2  # calls before the first that counts: the first one compiles
 BATCHES = (1, 8, 32, 128, 512, 1024, 4096)
 WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
-MINUTES, SWEPT_MINUTES = 5.0, 0.5  # of a case, after which rounds are not taken again where they were disturbed
+MINUTES, SWEPT_MINUTES = 3.5, 0.3  # of a case, after which rounds are not taken again where they were disturbed
+SWEPT_ROUNDS = 3  # at least: a sweep shows a course, not a place after the comma
 ROOFLINE = "roofline"
 
 
@@ -67,9 +69,11 @@ def _swept(plan: Plan) -> list[str]:
 def _time(plan: Plan, job: str, case: Case, names: Sequence[str], problem: Problem) -> None:
     """All rivals of a case ready at once, and each at work in turn, beside numnet."""
     threads, watched = case.get("threads", THREADS), [name for name in names if name != NUMNET]
+    if job != "step":
+        plan = replace(plan, rounds=min(plan.rounds, SWEPT_ROUNDS))
+    minutes = MINUTES if job == "step" else SWEPT_MINUTES
     if NUMNET not in names or plan.is_done(job, case, watched or names):
         return
-    minutes = MINUTES if job == "step" else SWEPT_MINUTES
     with sessions(names, problem, threads, prepare) as (blocks, reasons):
         plan.refuse(job, case, reasons)
         if job == "step":

@@ -64,8 +64,8 @@ def head(results: Results) -> str:
     machines = "; ".join(known.get(digest, digest) for digest in sorted({s.environment for s in results.shown}))
     return section(
         "# numnet beside the frameworks",
-        prose("""Written by `make bench` from the samples in [benchmarks/results](../benchmarks/results). numnet's
-            losses are in bold."""),
+        prose("""Written by `make bench` from the samples in [benchmarks/results](../benchmarks/results). In bold is
+            where numnet loses, in every table: a whole interval on the wrong side of numnet's own."""),
         prose(f"""Measured on {machines}, at commit{"s" * (len(commits) > 1)} {", ".join(commits)}. On a rented machine
             a neighbour on the other half of a core can halve its speed at any time: absolute times drift, and ratios of
             turns that follow each other hold."""),
