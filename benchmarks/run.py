@@ -5,6 +5,7 @@ Samples that this code has already taken on this machine are not taken again, so
 
 import argparse
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             began = time.perf_counter()
             try:
                 JOBS[job](plan)
-            except Unable as reason:  # numnet itself, or it would be a row
+            except (Unable, subprocess.SubprocessError, OSError) as reason:  # numnet itself, or it would be a row
                 print(f"{job}: given up: {reason}", file=sys.stderr)
                 code = 1
             print(f"{job}: done in {(time.perf_counter() - began) / 60:.1f} minutes", flush=True)

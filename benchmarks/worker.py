@@ -109,7 +109,7 @@ def _time_prediction(rival: Any, images: Any, rows: int, turn: int) -> float:
 def whole(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Import, read, build, train for `--steps`, test; the seconds from the process's start to each stage's end.
 
-    By the end of stage "compiled" the first 143 steps are taken.
+    By the end of stage "compiled" the first CALL steps are taken.
     """
     from benchmarks.problem import accuracy, read
 

@@ -29,11 +29,11 @@ class Settings(NamedTuple):
     learning_rate: float
 
 
-# What `search` tries, the shorter run first. Of those of which every seed reaches the mark on the validation images,
-# USUAL has the least epochs; OWN, for those to whom each batch costs time whatever its size, the fewest batches.
+# What `search` tries. USUAL is the most accurate on the validation images of those with batches of 256; OWN, for those
+# to whom each batch costs time whatever its size, of those with batches of 512.
 TRIED = (
     Settings(128, 2, 3e-3), Settings(256, 2, 4e-3), Settings(256, 3, 3e-3), Settings(256, 3, 4e-3),
-    Settings(512, 3, 5e-3), Settings(512, 4, 5e-3), Settings(1024, 5, 6e-3),
+    Settings(512, 3, 5e-3), Settings(512, 4, 5e-3),
 )  # fmt: skip
 USUAL = Settings(256, 3, 4e-3)
 OWN = {name: Settings(512, 4, 5e-3) for name in ("keras_fit", "keras_steps", "scikit_learn")}

@@ -12,7 +12,8 @@ from benchmarks.report import goals, ladder, products, sections
 from benchmarks.report.markdown import prose, section
 from benchmarks.report.readme import summary
 from benchmarks.report.rows import Results
-from benchmarks.samples import RESULTS, ROOT, Store
+from benchmarks.run import CAP
+from benchmarks.samples import RESULTS, ROOT, SLOWER, Store
 
 
 def main() -> int:
@@ -72,7 +73,7 @@ def head(results: Results) -> str:
     )
 
 
-HOW = """## How it was measured, and how to repeat it
+HOW = f"""## How it was measured, and how to repeat it
 
 - Each rival is one file in [benchmarks/rivals](../benchmarks/rivals), written as its own community advises, in a
   process of its own, bound to as many cores as it has threads. Nobody is timed whose work was not found equal.
@@ -80,8 +81,8 @@ HOW = """## How it was measured, and how to repeat it
   numnet before and after each: about 0.3 seconds each, or one call where a rival's calls take longer, as an epoch of
   Keras's does.
 - Steps, sweeps, answers and products are watched: before and after each turn a fixed product is timed on all cores in
-  use at once. Where it takes 15 % more than the least that it is known to take on as many cores of this machine,
-  somebody else was at work. A case of the step goes on until everybody has six undisturbed rounds, or 14 rounds or
+  use at once. Where it takes {SLOWER - 1:.0%} more than the least that it is known to take on as many cores here,
+  somebody else was at work. A case of the step goes on until everybody has six undisturbed rounds, or {CAP} rounds or
   its minutes are over. Whole processes, the race and the ladder are not watched; their tables say so.
 - Figures are medians over undisturbed rounds, or over all where fewer than six were undisturbed; intervals are order
   statistics, which assume nothing of how times are distributed.
