@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.noise import Probe
+from benchmarks.noise import PAUSE, Probe
 from benchmarks.peaks import clock, fma_gflops
 from benchmarks.plan import in_turn
 from benchmarks.problem import FloatArray, read
@@ -148,8 +148,11 @@ def time_all(threads: int, rounds: int) -> Iterator[dict[str, Any]]:
 def _time_pair(one: Pair, threads: int) -> dict[str, float]:
     """Seconds of each call, who is first being drawn by lot, and the peak before them."""
     peak = fma_gflops(threads)
-    names = random.sample(sorted(one.calls), len(one.calls))
-    return {name: sample(one.calls[name], threads) for name in names} | {"peak_gflops": peak}
+    found = {"peak_gflops": peak}
+    for name in random.sample(sorted(one.calls), len(one.calls)):
+        time.sleep(PAUSE if threads > 1 else 0)  # until the other's threads have gone to sleep
+        found[name] = sample(one.calls[name], threads)
+    return found
 
 
 def sample(call: Callable[[], Any], threads: int, long_enough: float = LONG_ENOUGH) -> float:

@@ -29,7 +29,8 @@ def predict(plan: Plan) -> None:
     """Microseconds for one image, median and 99th percentile; images a second of 10,000."""
     case = {"net": "intended", "threads": THREADS}
     # what is left of dropout when predicting: so who has none may take part
-    allowed = [name for name in equal.allowed(plan.store, plan.rivals, "tutorial") if name not in SAME]
+    able = equal.allowed(plan.store, plan.rivals, "tutorial")
+    allowed = [name for name in able if SAME.get(name) not in able]
     others = [name for name in allowed if name != NUMNET]
     if NUMNET not in allowed or plan.is_done("predict", case, others or allowed):
         return

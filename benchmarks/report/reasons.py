@@ -83,7 +83,8 @@ def of_process(results: Results) -> str:
     if not found:
         return UNKNOWN
     stages = {name: statistics.median(stages[name] for stages in found) for name in found[0]}
-    ends = ", ".join(f"{name} {number(seconds)}" for name, seconds in stages.items())
+    ordered = sorted(stages.items(), key=lambda stage: stage[1])
+    ends = ", ".join(f"{name} {number(seconds)}" for name, seconds in ordered)
     return f"of numnet's row the seconds from the start to the end of each stage are: {ends}"
 
 

@@ -236,12 +236,16 @@ def predictions(results: Results) -> str:
         ]
         for name, figure in results.medians("predict", "p50").items()
     ]  # fmt: skip
-    same = [f"{results.title(name)} by that of {results.title(other)}" for name, other in predicted.SAME.items()]
+    same = [
+        f"{results.title(name)} by that of {results.title(other)}"
+        for name, other in predicted.SAME.items()
+        if other in against and name not in against
+    ]
     return section(
         "## An answer",
         prose(f"""One image from NumPy to NumPy through the network of `intended`, and all 10,000 test images in one
-            call, on two threads, in turns as above. Who predicts by the very code of another is measured once:
-            {"; ".join(same)}. {results.watched("predict")}"""),
+            call, on two threads, in turns as above. Who predicts by the very code of another is not measured
+            again{": " * bool(same)}{"; ".join(same)}. {results.watched("predict")}"""),
         marked(header, rows, results.absent("predict", len(header), "tutorial")),
     )
 

@@ -55,8 +55,8 @@ def test_a_rival_whose_framework_is_missing_is_a_row_with_its_reason(
     command = (sys.executable, "-c", 'print(\'{"unable": "No module named tensorflow"}\')')
     monkeypatch.setattr(session, "worker", lambda *_: command)
     problem = nets.of_recipe("tutorial", tmp_path)
-    with session.sessions(["tensorflow_loop"], problem, 2) as (ready, reasons):
-        assert (ready, reasons) == ([], {"tensorflow_loop": "No module named tensorflow"})
+    with session.sessions(["tensorflow_loop"], problem, 2, lambda one: one) as (ready, reasons):
+        assert (ready, reasons) == ({}, {"tensorflow_loop": "No module named tensorflow"})
 
 
 def test_a_rival_that_dies_gives_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +69,9 @@ def test_a_rival_that_dies_gives_its_last_words(tmp_path: Path, monkeypatch: pyt
 class Recited:
     """A rival that gives the textbook's losses: single steps times one factor, a call of many times another."""
 
-    facts = types.MappingProxyType({"title": "recited", "about": "", "call_steps": 20, "tells_mean": False})
+    facts = types.MappingProxyType(
+        {"title": "recited", "about": "", "call_steps": 20, "tells_mean": False, "settings": {}}
+    )
 
     def __init__(self, problem: Problem, factor: float, whole: float) -> None:
         self._losses = equal.textbook(problem, equal.STEPS + 20)
