@@ -45,8 +45,8 @@ def section(results: Results) -> str:
     return markdown.section(
         "## The goals",
         prose("""What numnet set out to reach on two cores. A goal is met or missed where the whole interval is on one
-            side of it, and undecided where the interval has both sides; of fewer than six rounds the interval is from the
-            least to the largest."""),
+            side of it, and undecided where the interval has both sides; of fewer than six rounds the interval is from
+            the least to the largest."""),
         table(("", "measured", "at least", "goal"), rows),
         "What the samples show of those that are not met:" if missed else "",
         "\n".join(f"- {'; '.join(names)}: {prose(reason)}" for reason, names in missed.items()),
