@@ -23,7 +23,7 @@ RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("numnet", "numpy", "numba", "llvmlite", "tensorflow-cpu", "keras", "torch", "jax", "scikit-learn")
 
 # of benchmarks/: what changes no figure, and what besides numnet decides whether a rival's work is equal
-WITHOUT_A_CLOCK = ("results", "report", "check.py", "own_digits.py")
+WITHOUT_A_CLOCK = ("results", "report", "accuracy", "check.py", "own_digits.py")
 # of numnet/: what no job runs, so that work on it does not ask for everything anew
 NOT_MEASURED = ("explain", "learn", "lab", "evaluate.py", "predict.py", "plot.py", "doctor.py", "export.py", "sweep.py")
 OF_EQUALITY = ("rivals", "problem.py", "nets.py", "equal.py", "worker.py", "session.py", "requirements.txt")
