@@ -19,6 +19,7 @@ from numnet.training.views import STRENGTH, Views
 
 if TYPE_CHECKING:
     from numnet.data.datasets import Dataset, Split
+    from numnet.training.checkpoint import Checkpoint
     from numnet.training.committee import Committee
     from numnet.training.metrics import Report
 
@@ -34,11 +35,14 @@ def main(argv: Sequence[str] | None) -> int:
     import numpy as np
 
     from numnet.data.datasets import load_dataset
-    from numnet.training.checkpoint import load_model
+    from numnet.training.checkpoint import read
     from numnet.training.committee import average_views, judge
 
-    networks = [load_model(model, kernels=args.kernels) for model in args.models]
+    checkpoints = [read(model) for model in args.models]
+    networks = [checkpoint.network(args.kernels) for checkpoint in checkpoints]
     dataset = load_dataset(args.data)
+    if args.split == "validation":
+        _say_seen(args.models, checkpoints, dataset)
     split: Split = getattr(dataset, args.split)
     with np.errstate(over="ignore", invalid="ignore"):  # `judge` says what is wrong; NumPy only which line
         plain = judge(networks, split)
@@ -50,14 +54,28 @@ def main(argv: Sequence[str] | None) -> int:
     return 0
 
 
+def _say_seen(models: Sequence[Path], checkpoints: "Sequence[Checkpoint]", dataset: "Dataset") -> None:
+    """Say of which networks the validation images tell nothing, as they were trained on them (images all)."""
+    headers = [checkpoint.header for checkpoint in checkpoints]
+    on_all = [header.recipe is not None and header.recipe["images"] == "all" for header in headers]
+    if not any(on_all):
+        return
+    all_sha256 = dataset.with_all_training_images().training_sha256
+    for model, header, images_all in zip(models, headers, on_all, strict=True):
+        if images_all and header.data.get("sha256") == all_sha256:
+            print(f"numnet: {model} was trained on these images too: it looks better here than it is", file=sys.stderr)
+
+
 def parse(argv: Sequence[str] | None) -> Namespace:
     """The flags; `views` and `worst` as what they ask for, or None."""
-    parser = Parser("numnet evaluate", "Judge a trained network, or several that answer together.")
+    about = "Judge a trained network, or an ensemble: several that answer together."
+    parser = Parser("numnet evaluate", about)
     add = parser.add_argument
     add("models", nargs="+", type=Path, metavar="MODEL.npz", help="model files that numnet.train --save wrote")
     add("--data", metavar="DIR", help="a folder of four MNIST-style IDX files (default: the bundled MNIST)")
     add("--split", choices=SPLITS, default="test", help="which part of the data (default: test)")
-    add("--views", type=int, metavar="N", help="average the answers to N views: the image, and N-1 times distorted")
+    views = "test-time augmentation: average the answers to N views, the image and N-1 distorted ones"
+    add("--views", type=int, metavar="N", help=views)
     add(
         "--view-strength",
         type=float,

@@ -11,10 +11,10 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numnet.console import Parser, command, interrupted_at_once, seconds_since_start
-from numnet.training.flags import add_flags, refuse_unknown, resolve
+from numnet.training.flags import add_flags, first_step, refuse_unknown, resolve
 from numnet.training.recipes import RECIPES, Recipe, find_recipe
 
 if TYPE_CHECKING:
@@ -28,6 +28,20 @@ if TYPE_CHECKING:
 FORMAT = 1  # of the line that --json prints; raised when a field changes its meaning
 
 
+class _Job(NamedTuple):
+    """A run, once all of it is known.
+
+    origin : what it goes on from    say : where its story goes
+    """
+
+    args: Namespace
+    recipe: Recipe
+    dataset: "Dataset"
+    origin: "Origin | None"
+    threads: int
+    say: Callable[[str], None]
+
+
 def main(argv: Sequence[str] | None) -> int:
     """Train as the flags say and print what came of it; the exit code."""
     args = parse(argv)
@@ -37,48 +51,56 @@ def main(argv: Sequence[str] | None) -> int:
         say = _printer(args)
         threads = _set_blas_threads(args, say)
         refuse_unknown(recipe, args.kernels)
-        return _train(args, origin, recipe, threads, say)
+        started = time.perf_counter()
+        dataset = _load(recipe, args)
+        data_seconds = time.perf_counter() - started
+        recipe = first_step(recipe, len(dataset.train)) if args.dry_run else recipe
+        return _train(_Job(args, recipe, dataset, origin, threads, say), data_seconds)
 
 
-def _train(args: Namespace, origin: "Origin | None", recipe: Recipe, threads: int, say: Callable[[str], None]) -> int:
-    """Load, prepare, train, judge and print."""
-    started = time.perf_counter()
+def _load(recipe: Recipe, args: Namespace) -> "Dataset":
+    """The data set, as the recipe splits it."""
     from numnet.data.datasets import load_dataset
 
-    dataset = recipe.trained_on(load_dataset(args.data))
-    data_seconds = time.perf_counter() - started
-    splits = ("train", "validation", "test") if recipe.images == "train" else ("train", "test")
-    sizes = ", ".join(f"{len(getattr(dataset, name)):,} {name}" for name in splits)
-    say(f"{recipe.describe(dataset.inputs, dataset.classes)}, seed {args.seed}")
-    say(f"{dataset.name}: {sizes}; kernels {args.kernels}, {threads} thread{'s' * (threads > 1)}")
+    return recipe.trained_on(load_dataset(args.data))
 
+
+def _train(job: _Job, data_seconds: float) -> int:
+    """Prepare, train, judge and print; the exit code."""
     import numpy as np
 
     from numnet.training.saving import StopOnSignal
 
+    args, say = job.args, job.say
+    _say_what(job)
     with np.errstate(over="ignore", invalid="ignore"):  # the loop says which tensor it was; NumPy only which line
-        network = _network(recipe, dataset, args, origin, say)
-        compile_seconds = _prepare_kernels(recipe, dataset, args.kernels, threads, say)
-        save, stop = _saver(recipe, dataset, args, origin), StopOnSignal()
-        history = _fit(network, recipe, dataset, args, origin, [save, stop] if save else [], say)
+        network = _network(job)
+        timings = {"data_seconds": data_seconds, "compile_seconds": _prepare_kernels(job)}
+        save, stop = _saver(job), StopOnSignal()
+        history = _fit(job, network, [save, stop] if save else [])
         if save and stop.received:
             return _say_interrupted(save, stop.received)
-        metrics = _evaluate(network, dataset.test)
+        metrics = _evaluate(network, job.dataset.test)
     if history.best:
         say(f"Best after step {history.best.step}: {history.best.accuracy:.2%} of the validation images")
     say("")
     if not args.json:
         print(f"Accuracy on test set: {metrics.accuracy:.4g}")
-    if recipe.activation == "linear" and min(recipe.hidden, default=0) >= dataset.classes:
-        say("\n" + _limits(network))
-    if recipe.name == "tutorial" and recipe.activation == "linear":
-        say(f"But {find_recipe('strong').about}: python -m numnet.train --recipe strong")
+    _say_limits(job, network)
     if args.json:
-        timings = {"data_seconds": data_seconds, "compile_seconds": compile_seconds}
-        report = _report(args, recipe, threads, timings, network, origin, save, history, metrics)
-        print(json.dumps({**report, **_measures(network, recipe, dataset, report["steps"], metrics)}))
+        report = _report(job, timings, network, save, history, metrics)
+        print(json.dumps({**report, **_measures(job, network, report["steps"], metrics)}))
     code = _judge(metrics, args.require_accuracy)
     return _judge_saving(save, say) or code
+
+
+def _say_what(job: _Job) -> None:
+    """The first lines of a run's story: recipe and data."""
+    args, recipe, dataset = job.args, job.recipe, job.dataset
+    splits = ("train", "validation", "test") if recipe.images == "train" else ("train", "test")
+    sizes = ", ".join(f"{len(getattr(dataset, name)):,} {name}" for name in splits)
+    job.say(f"{recipe.describe(dataset.inputs, dataset.classes)}, seed {args.seed}")
+    job.say(f"{dataset.name}: {sizes}; kernels {args.kernels}, {job.threads} thread{'s' * (job.threads > 1)}")
 
 
 def _reserved(args: Namespace) -> AbstractContextManager[None]:
@@ -149,64 +171,57 @@ def _set_blas_threads(args: Namespace, say: Callable[[str], None]) -> int:
     return threads
 
 
-def _prepare_kernels(
-    recipe: Recipe, dataset: "Dataset", kernels: str, threads: int, say: Callable[[str], None]
-) -> float:
+def _prepare_kernels(job: _Job) -> float:
     """Load the kernels and compile what this recipe will call, by taking one step and throwing it away; the seconds."""
     started = time.perf_counter()
     from numnet.training.loop import warm_up
 
     with interrupted_at_once():
-        warm_up(recipe, dataset, kernels, threads)
+        warm_up(job.recipe, job.dataset, job.args.kernels, job.threads)
     seconds = time.perf_counter() - started
-    if kernels == "numba":
-        say(f"Compiling… {seconds:.2f} s")
+    if job.args.kernels == "numba":
+        job.say(f"Compiling… {seconds:.2f} s")
     return seconds
 
 
-def _network(
-    recipe: Recipe, dataset: "Dataset", args: Namespace, origin: "Origin | None", say: Callable[[str], None]
-) -> "Network":
+def _network(job: _Job) -> "Network":
     """The recipe's network with its initial weights, or the one to go on with."""
+    args, dataset, origin = job.args, job.dataset, job.origin
     if origin is None:
-        return recipe.network(dataset.inputs, dataset.classes, seed=args.seed, kernels=args.kernels)
+        return job.recipe.network(dataset.inputs, dataset.classes, seed=args.seed, kernels=args.kernels)
     from numnet.training.resuming import refuse_other_data
 
     refuse_other_data(origin, dataset)
     header = origin.checkpoint.header
-    say(f"Resuming after step {header.step} of {header.horizon}, from {origin.file}")
+    job.say(f"Resuming after step {header.step} of {header.horizon}, from {origin.file}")
     return origin.checkpoint.network(args.kernels, to_train=True)
 
 
-def _saver(recipe: Recipe, dataset: "Dataset", args: Namespace, origin: "Origin | None") -> "Save | None":
+def _saver(job: _Job) -> "Save | None":
     """What keeps the run, where --save says where."""
+    args, origin = job.args, job.origin
     if args.save is None:
         return None
     from numnet.training.saving import saver
 
     there = origin.checkpoint.header.step if origin and origin.is_named and args.save == args.resume else None
-    return saver(args.save, args.save_every, recipe, args.seed, dataset, there)
+    return saver(args.save, args.save_every, job.recipe, args.seed, job.dataset, there)
 
 
-def _fit(
-    network: "Network",
-    recipe: Recipe,
-    dataset: "Dataset",
-    args: Namespace,
-    origin: "Origin | None",
-    keepers: "list[Callback]",
-    say: Callable[[str], None],
-) -> "History":
+def _fit(job: _Job, network: "Network", keepers: "list[Callback]") -> "History":
+    """Train; `keepers` come last of all that watch."""
     from numnet.training.callbacks import BatchLog, ProgressBar
     from numnet.training.loop import fit
     from numnet.training.saving import StopAt
 
-    callbacks: list[Callback] = [BatchLog(args.log_every, say)] if args.log_every else []
+    args, recipe, train = job.args, job.recipe, job.dataset.train
+    callbacks: list[Callback] = [BatchLog(args.log_every, job.say)] if args.log_every else []
     callbacks += [ProgressBar()] if _bar_wanted(args) else []
     callbacks += [StopAt(args.stop_at)] if args.stop_at else []
-    settings = {**recipe.training(), **(origin.checkpoint.so_far() if origin else {}), "seed": args.seed}
-    validation = dataset.validation if recipe.patience else None
-    return fit(network, dataset.train, **settings, validation=validation, callbacks=[*callbacks, *keepers])
+    so_far = job.origin.checkpoint.so_far() if job.origin else {}
+    settings = {**recipe.training(), **so_far, "seed": args.seed}
+    validation = job.dataset.validation if recipe.patience else None
+    return fit(network, train, **settings, validation=validation, callbacks=[*callbacks, *keepers])
 
 
 def _say_interrupted(save: "Save", number: int) -> int:
@@ -233,6 +248,15 @@ def _evaluate(network: "Network", split: "Split") -> "Metrics":
     return evaluate(network, split)
 
 
+def _say_limits(job: _Job, network: "Network") -> None:
+    """What keeps the tutorial's network from being better, where it is that one."""
+    recipe = job.recipe
+    if recipe.activation == "linear" and min(recipe.hidden, default=0) >= job.dataset.classes:
+        job.say("\n" + _limits(network))
+    if recipe.name == "tutorial" and recipe.activation == "linear":
+        job.say(f"But {find_recipe('strong').about}: python -m numnet.train --recipe strong")
+
+
 def _limits(network: "Network") -> str:
     """What a network without activations cannot do."""
     dense = sum(bool(layer.parameter_shapes()) for layer in network.layers)
@@ -244,30 +268,27 @@ def _limits(network: "Network") -> str:
 
 
 def _report(
-    args: Namespace,
-    recipe: Recipe,
-    threads: int,
+    job: _Job,
     timings: dict[str, float],
     network: "Network",
-    origin: "Origin | None",
     save: "Save | None",
     history: "History",
     metrics: "Metrics",
 ) -> dict[str, Any]:
     """What --json prints of the run."""
     steps = len(history.losses)
-    before = origin.checkpoint.header.step if origin else 0
+    before = job.origin.checkpoint.header.step if job.origin else 0
     return {
         "format": FORMAT,
-        "recipe": recipe.name,
-        "seed": args.seed,
+        "recipe": job.recipe.name,
+        "seed": job.args.seed,
         "steps": before + steps,
-        "threads": threads,
-        "kernels": args.kernels,
+        "threads": job.threads,
+        "kernels": job.args.kernels,
         **timings,
         "train_seconds": history.seconds,
         "total_seconds": seconds_since_start(),
-        "images_per_second": steps * recipe.batch_size / history.seconds,
+        "images_per_second": steps * job.recipe.batch_size / history.seconds,
         "test_accuracy": metrics.accuracy,
         "test_loss": metrics.loss,
         "parameters_sha256": network.parameters_sha256(),
@@ -275,12 +296,12 @@ def _report(
     }
 
 
-def _measures(network: "Network", recipe: Recipe, dataset: "Dataset", steps: int, metrics: "Metrics") -> dict[str, Any]:
+def _measures(job: _Job, network: "Network", steps: int, metrics: "Metrics") -> dict[str, Any]:
     """What --json prints of the network and of the work that went into it, the steps before it was resumed included."""
     from numnet.training.metrics import training_flops
 
-    images = steps * recipe.batch_size
-    held_out = recipe.images == "train"
+    dataset, images = job.dataset, steps * job.recipe.batch_size
+    held_out = job.recipe.images == "train"
     return {
         "epochs": images / len(dataset.train),
         "validation_accuracy": _evaluate(network, dataset.validation).accuracy if held_out else None,

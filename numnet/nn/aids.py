@@ -6,6 +6,7 @@ What an aid remembers is among the `vectors`, so that a run with it goes on to t
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,18 @@ from numnet.kernels import FloatArray, Kernels
 from numnet.nn.optim import Optimizer
 
 SUMS = 4096  # that a norm's squares are added up in: two threads get half of them each, and both fit next to a core
+
+
+class Aids(NamedTuple):
+    """Which aids an optimizer has; 0 is none.
+
+    clip : a norm    weight_decay : a rate, beside the learning rate    average : a decay
+    What each may be is in recipes.py, with the other numbers of a run.
+    """
+
+    clip: float = 0.0
+    weight_decay: float = 0.0
+    average: float = 0.0
 
 
 class Clipping:
@@ -45,7 +58,8 @@ class Decay:
         w *= 1 - learning_rate * rate
 
     Decoupled: added to the gradient, as it was before, Adam would divide it by the gradient's size, and the weights
-    with large gradients would be spared. Source: Loshchilov and Hutter 2019, "Decoupled weight decay regularization".
+    with large gradients would be spared. Round Adam it makes what is known as AdamW.
+    Source: Loshchilov and Hutter 2019, "Decoupled weight decay regularization".
 
     weights : how many of the parameters, from the first, are weights
     """
@@ -59,13 +73,16 @@ class Decay:
 
 
 class Averaging:
-    """A running mean of the parameters: they wander about the place that they are looking for, and it is nearer.
+    """An exponential moving average (EMA) of the parameters.
+
+    They wander about the place that they are looking for, and their mean is nearer to it.
 
         average += share * (w - average)          share = (1 - decay) / (1 - decay^t)
 
     At step t = 1, 2, …. With a share of 1 - decay alone the initial weights, which know nothing, would be in the mean
     for long; so it is divided by what the weights of all steps so far add up to, as Adam's means are.
-    Source: Polyak and Juditsky 1992; the bias correction is that of Kingma and Ba 2015, "Adam", section 3.
+    Source: Kingma and Ba 2015, "Adam", section 7.2, correction and all. Its ancestor, in which all steps count alike,
+    is in Polyak and Juditsky 1992, "Acceleration of stochastic approximation by averaging".
 
     decay : 0 < decay < 1; the mean is of the last 1 / (1 - decay) steps or so
     """
@@ -83,16 +100,13 @@ class Averaging:
         return (1 - self.decay) / (1 - self.decay ** (step + 1))
 
 
-def aided(
-    optimizer: Optimizer, kernels: Kernels, w: FloatArray, weights: int,
-    *, clip: float = 0.0, weight_decay: float = 0.0, average: float = 0.0,
-) -> Optimizer:  # fmt: skip
+def aided(optimizer: Optimizer, kernels: Kernels, w: FloatArray, weights: int, aids: Aids) -> Optimizer:
     """An optimizer with those aids whose number is not 0.
 
     w : float (P,), the parameters    weights : how many of them, from the first, are weights
     """
-    if clip:
-        optimizer = Clipping(optimizer, kernels, clip)
-    if weight_decay:
-        optimizer = Decay(optimizer, kernels, weight_decay, weights)
-    return Averaging(optimizer, kernels, average, w) if average else optimizer
+    if aids.clip:
+        optimizer = Clipping(optimizer, kernels, aids.clip)
+    if aids.weight_decay:
+        optimizer = Decay(optimizer, kernels, aids.weight_decay, weights)
+    return Averaging(optimizer, kernels, aids.average, w) if aids.average else optimizer

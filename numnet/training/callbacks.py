@@ -14,8 +14,8 @@ from numnet.data.datasets import Split
 from numnet.errors import MissingLibraryError, RecipeError
 from numnet.nn.network import Network
 from numnet.nn.optim import Optimizer
-from numnet.training.metrics import evaluate, evaluate_batch
-from numnet.training.outcome import Best, outcome
+from numnet.training.metrics import Metrics, evaluate, evaluate_batch
+from numnet.training.outcome import Best, is_in_vain, outcome, whole_epochs
 
 
 @dataclass
@@ -42,6 +42,7 @@ class History:
 class Run:
     """A run as a callback sees it, after the update of step `step`.
 
+    batch_size, images : of a step, and of an epoch
     taken : how many steps the network has taken, those before this process resumed the run included
     stopping : a callback sets it to end the run after this step
     """
@@ -49,7 +50,8 @@ class Run:
     network: Network
     optimizer: Optimizer
     steps: int
-    steps_per_epoch: float
+    batch_size: int
+    images: int
     batch: Batch
     history: History
     step: int = 0
@@ -57,6 +59,7 @@ class Run:
     learning_rate: float = 0.0
     taken: int = 0
     stopping: bool = False
+    _validated: tuple[int, Split, Metrics] | None = field(default=None, init=False, repr=False)
 
     @property
     def ends_epoch(self) -> bool:
@@ -65,7 +68,27 @@ class Run:
 
     def epochs(self, steps: int) -> int:
         """How many whole epochs so many steps are."""
-        return int(steps / self.steps_per_epoch)
+        return whole_epochs(steps, self.batch_size, self.images)
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """How many steps an epoch is; it need not be whole."""
+        return self.images / self.batch_size
+
+    def validate(self, split: Split) -> Metrics:
+        """Accuracy and loss on a split of the network as it would be used, which are logged.
+
+        Whoever asks again after the same step gets the same answer, and it is neither computed nor logged again.
+        """
+        known = self._validated
+        if known is None or known[0] != self.taken or known[1] is not split:
+            with self.averaged() as network:
+                found = evaluate(network, split)
+            self.history.rows.append(
+                {"step": self.step, "validation_loss": found.loss, "validation_accuracy": found.accuracy}
+            )
+            self._validated = known = (self.taken, split, found)
+        return known[2]
 
     @contextmanager
     def averaged(self) -> Iterator[Network]:
@@ -131,20 +154,18 @@ class Validation(Callback):
     def on_step(self, run: Run) -> None:
         if not run.ends_epoch:
             return
-        with run.averaged() as network:
-            accuracy, loss = evaluate(network, self.split)
-        run.history.rows.append({"step": run.step, "validation_loss": loss, "validation_accuracy": accuracy})
+        accuracy, loss = run.validate(self.split)
         if self.show:
-            self.show(
-                f"Epoch {round((run.step + 1) / run.steps_per_epoch, 2):g}: validation loss {loss:.4f}, {accuracy:.2%}"
-            )
+            epoch = round((run.step + 1) / run.steps_per_epoch, 2)
+            self.show(f"Epoch {epoch:g}: validation loss {loss:.4f}, {accuracy:.2%}")
 
 
 class EarlyStopping(Callback):
     """Looks at each epoch's end how good the network is, keeps the best, and ends a run that has not become better.
 
+    Better is: more images right or, with as many, a lower loss (`Best`).
+
     split : not trained on    patience : epochs without a better one after which the run ends
-    Source: Prechelt 1998, "Early stopping - but when?"
     """
 
     def __init__(self, split: Split, patience: int) -> None:
@@ -159,16 +180,15 @@ class EarlyStopping(Callback):
             self._end_if_in_vain(run)
 
     def _look(self, run: Run) -> None:
-        history = run.history
-        with run.averaged() as network:
-            accuracy, loss = evaluate(network, self.split)
-            if history.best is None or history.best.is_beaten_by(accuracy, loss):
-                history.best = Best(run.taken, accuracy, loss, network.parameters.copy())
-        history.rows.append({"step": run.step, "validation_loss": loss, "validation_accuracy": accuracy})
+        accuracy, loss = run.validate(self.split)
+        best = run.history.best
+        if best is None or best.is_beaten_by(accuracy, loss):
+            used = outcome(run.network.parameters, run.optimizer.vectors, None)
+            run.history.best = Best(run.taken, accuracy, loss, used.copy())
 
     def _end_if_in_vain(self, run: Run) -> None:
         best = run.history.best
-        if best and run.epochs(run.taken) - run.epochs(best.step) >= self.patience:
+        if best and is_in_vain(best, run.taken, self.patience, batch_size=run.batch_size, images=run.images):
             run.stopping = True
 
 

@@ -1,4 +1,6 @@
-"""Committees: several networks answer together, the mean of their probabilities; each may look at several views.
+"""Committees, or ensembles: several networks answer together, the mean of their probabilities.
+
+Each may look at several views.
 
 Each network is asked once: what it says alone and what all say together come from the same probabilities.
 """

@@ -61,11 +61,13 @@ def _add_optimizer(parser: ArgumentParser) -> None:
 def _add_aids(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("--distortion", type=float, metavar="F", help="images turned, stretched, moved and bent; 1: as is usual")
-    add("--weight-decay", type=float, metavar="R", help="each step takes learning rate * R of every weight away")
+    decay = "each step takes learning rate * R of every weight away; with adam that is AdamW"
+    add("--weight-decay", type=float, metavar="R", help=decay)
     add("--label-smoothing", type=float, metavar="S", help="this share of each label goes to all classes alike")
-    add("--average", type=float, metavar="D", help="end with a running mean of the weights, of some 1 / (1 - D) steps")
+    average = "end with an exponential moving average (EMA) of the weights, over some 1 / (1 - D) steps"
+    add("--average", type=float, metavar="D", help=average)
     add("--clip", type=float, metavar="NORM", help="scale gradients down to this norm where theirs is larger")
-    patience = "stop after N epochs without a better validation accuracy, and end with the best weights"
+    patience = "stop when N epochs were no better on validation: more right or, as many, at a lower loss; keep the best"
     add("--patience", type=int, metavar="N", help=patience)
 
 
@@ -119,8 +121,6 @@ def resolve(args: Namespace, origin: "Origin | None" = None) -> Recipe:
         recipe, seed, kernels = _resolve_resumed(args, origin, changes)
     else:
         recipe, seed, kernels = find_recipe(args.recipe or "tutorial").changed(**changes), 0, "numba"
-    if args.dry_run:
-        recipe = recipe.changed(steps=1, warmup=0)  # a warm-up is longer than one step
     args.seed = seed if args.seed is None else args.seed
     args.kernels = args.kernels or kernels
     if not 0 <= args.seed < 2**64:
@@ -164,10 +164,23 @@ def refuse_unknown(recipe: Recipe, kernels: str) -> None:
     """
     from numnet.kernels import KERNEL_SETS, load_kernels
     from numnet.nn.layers import multilayer_perceptron
-    from numnet.training.loop import check_settings, count_steps
+    from numnet.training.loop import check_settings, check_warmup, count_steps
 
     if kernels not in KERNEL_SETS:
         load_kernels(kernels)
     multilayer_perceptron((1, *recipe.hidden, 2), recipe.activation, recipe.dropout)
     check_settings(recipe.optimizer, recipe.learning_rate, recipe.schedule, vars(recipe))
-    count_steps(recipe.steps, recipe.epochs, recipe.batch_size, images=1)
+    steps = count_steps(recipe.steps, recipe.epochs, recipe.batch_size, images=1)
+    if recipe.steps is not None:  # how long an epoch is, the data say
+        check_warmup(recipe.warmup, steps)
+
+
+def first_step(recipe: Recipe, images: int) -> Recipe:
+    """What --dry-run takes of a run on so many images: one step, after no warm-up.
+
+    Raises RecipeError where the whole run is none: who tries it wants to know that.
+    """
+    from numnet.training.loop import check_warmup, count_steps
+
+    check_warmup(recipe.warmup, count_steps(recipe.steps, recipe.epochs, recipe.batch_size, images))
+    return recipe.changed(steps=1, warmup=0)

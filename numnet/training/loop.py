@@ -12,7 +12,7 @@ from numnet.data.batches import Batch, BatchStream
 from numnet.data.datasets import Dataset, Split
 from numnet.errors import NonFiniteError, RecipeError
 from numnet.kernels import FloatArray
-from numnet.nn.aids import aided
+from numnet.nn.aids import Aids, aided
 from numnet.nn.loss import cross_entropy
 from numnet.nn.network import PREDICT_ROWS, Network
 from numnet.nn.optim import OPTIMIZERS, Optimizer
@@ -66,8 +66,8 @@ def fit(
 ) -> History:
     """Train a network, in place, on a split; what happened on the way.
 
-    With `average` the network ends with the running mean of its parameters, with `patience` with those of its best
-    epoch; while it trains, callbacks see those that it goes on from.
+    With `average` the network ends with the moving average of its parameters, with `patience` with those of its best
+    epoch: more images right or, with as many, a lower loss. While it trains, callbacks see those that it goes on from.
 
     steps, epochs : how long; give one of the two
     batch_size : B, images a step
@@ -75,30 +75,34 @@ def fit(
     learning_rate : at its highest; `schedule`, one of SCHEDULES, says how it moves
     warmup : steps before that over which it rises in a line
     distortion : of each image anew in each epoch, so many times as strong as Distortion is by itself; 0 is none
-    weight_decay : each step takes learning rate * weight_decay of every weight away; 0 is none
+    weight_decay : each step takes learning rate * weight_decay of every weight away, as in AdamW; 0 is none
     label_smoothing : the share of each label that is given to all classes alike, 0 <= s < 1
-    average : the decay of a running mean of the parameters, which the run ends with; 0 is none
+    average : the decay of an exponential moving average of the parameters, which the run ends with; 0 is none
     clip : the norm that gradients are scaled down to where theirs is larger; 0 is none
-    patience : epochs without a better accuracy on `validation` after which the run ends; 0 is none
+    patience : epochs that were no better on `validation` after which the run ends; 0 is none
     seed : which shuffles, dropout masks and distortions
     callbacks : what watches, in this order
     taken, vectors, best : to go on with a run: how many of its steps the network has taken, the optimizer's vectors
         after them, and the best so far; the result is the one that the whole run would have had, to the bit
 
+    What one goes on with is the network as training left it. With `average` or `patience` that is another than `fit`
+    left: Checkpoint.network(to_train=True) of the run's model file has it.
+
     Raises RecipeError for settings that make no sense, DataError where the split doesn't fit the network,
     NonFiniteError, naming the tensor, at the first step whose loss is NaN or infinite.
     """
-    aids = {"clip": clip, "weight_decay": weight_decay, "average": average}
+    aids = Aids(clip=clip, weight_decay=weight_decay, average=average)
     others = {"warmup": warmup, "distortion": distortion, "label_smoothing": label_smoothing, "patience": patience}
-    check_settings(optimizer, learning_rate, schedule, {**aids, **others})
+    check_settings(optimizer, learning_rate, schedule, {**aids._asdict(), **others})
     check_fits(network, split)
     batches = stream(network, split, batch_size, seed, distortion)
     total = count_steps(steps, epochs, batch_size, len(split))
-    _check_warmup(warmup, total)
-    updater = updater_of(network, optimizer, **aids)
-    _restore(updater, vectors, taken, total)
-    run = Run(network, updater, total, len(split) / batch_size, batches.batch(0), History(best=best), taken=taken)
-    watchers = [*_stopping(network, validation, patience), *callbacks]
+    check_warmup(warmup, total)
+    watchers = [*_stopping(network, validation, patience, best), *callbacks]
+    updater = updater_of(network, optimizer, aids)
+    restore(updater, vectors, taken, total)
+    history = History(best=best)
+    run = Run(network, updater, total, batch_size, len(split), batches.batch(0), history, taken=taken)
 
     def rate(step: int) -> float:
         return learning_rate * rate_factor(schedule, step, total, warmup)
@@ -116,18 +120,18 @@ def stream(network: Network, split: Split, batch_size: int, seed: int, distortio
     )  # fmt: skip
 
 
-def updater_of(network: Network, optimizer: str, *, clip: float, weight_decay: float, average: float) -> Optimizer:
+def updater_of(network: Network, optimizer: str, aids: Aids) -> Optimizer:
     """The optimizer of that name for a network, with its aids."""
     plain = OPTIMIZERS[optimizer](network.kernels, network.parameters)
-    weights = len(network.weights)
-    aids = {"clip": clip, "weight_decay": weight_decay, "average": average}
-    return aided(plain, network.kernels, network.parameters, weights, **aids)
+    return aided(plain, network.kernels, network.parameters, len(network.weights), aids)
 
 
-def _stopping(network: Network, validation: Split | None, patience: int) -> list[Callback]:
+def _stopping(network: Network, validation: Split | None, patience: int, best: Best | None) -> list[Callback]:
     """What ends a run early; nothing without patience."""
-    if not patience:
+    if not patience and best is None:
         return []
+    if not patience:
+        raise RecipeError("a best epoch so far without `patience`: only a run with patience looks for one; give both")
     if validation is None:
         raise RecipeError(f"a patience of {patience} without `validation`: give a split that is not trained on")
     check_fits(network, validation)
@@ -165,7 +169,7 @@ def _run(
             callback.on_end(run)
 
 
-def _restore(optimizer: Optimizer, vectors: Mapping[str, FloatArray] | None, taken: int, total: int) -> None:
+def restore(optimizer: Optimizer, vectors: Mapping[str, FloatArray] | None, taken: int, total: int) -> None:
     """Give an optimizer the vectors that it had; raises RecipeError unless they are its own, at a step of the run."""
     if not 0 <= taken <= total:
         raise RecipeError(f"{taken} steps taken of {total}: expected 0 to all of them")
@@ -201,7 +205,8 @@ def check_settings(optimizer: str, learning_rate: float, schedule: str, aids: Ma
     check_aids(aids, learning_rate)
 
 
-def _check_warmup(warmup: int, total: int) -> None:
+def check_warmup(warmup: int, total: int) -> None:
+    """Raises RecipeError where a warm-up, in steps, leaves nothing of a run of `total` steps."""
     if warmup >= total:
         raise RecipeError(f"a warm-up of {warmup} steps in a run of {total}: expected fewer than the run has")
 
@@ -239,4 +244,4 @@ def warm_up(recipe: Recipe, dataset: Dataset, kernels: str, threads: int) -> Non
     if recipe.clip:
         one_step["clip"] = 1e-6  # so that this step's gradient is scaled down, as some later one's will be
     fit(network, dataset.train, **one_step, seed=0, callbacks=[BatchLog()])
-    evaluate(network, Split(dataset.test.images[:PREDICT_ROWS], dataset.test.labels[:PREDICT_ROWS]))
+    evaluate(network, Split(dataset.train.images[:PREDICT_ROWS], dataset.train.labels[:PREDICT_ROWS]))

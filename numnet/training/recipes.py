@@ -14,10 +14,12 @@ from numnet.errors import RecipeError
 
 if TYPE_CHECKING:
     from numnet.data.datasets import Dataset
+    from numnet.nn.aids import Aids
     from numnet.nn.network import Network
 
 
 MOST = 1_000_000  # units of a layer, and images of a batch: beyond it any number is a slip of the hand
+STRONGEST = 10.0  # at ten times `Distortion`'s own strengths nothing of a digit is left to read
 
 
 def check_learning_rate(learning_rate: float) -> None:
@@ -43,7 +45,7 @@ class _Range(NamedTuple):
 
 
 AIDS = {
-    "distortion": _Range("a distortion", 10),  # with ten times the usual strengths nothing of a digit is left
+    "distortion": _Range("a distortion", STRONGEST),
     "warmup": _Range("a warm-up", math.inf, whole=True),
     "weight_decay": _Range("a weight decay", math.inf),
     "label_smoothing": _Range("a label smoothing", 1),
@@ -163,6 +165,7 @@ class Recipe:
         length = f"{self.steps} steps" if self.steps is not None else f"{self.epochs:g} epochs"
         aids = {name: getattr(self, name) for name in AIDS if getattr(self, name)}
         more = "".join(f", {name.replace('_', ' ')} {value:g}" for name, value in aids.items())
+        more += "" if self.images == "train" else f", images {self.images}"
         return (
             f"{self.name}: {sizes}, {self.activation}, dropout {dropout}, {self.initializer} bias {self.bias:g}, "
             f"{self.optimizer} {self.learning_rate:g} {self.schedule}, batch {self.batch_size}, {length}"
@@ -189,9 +192,11 @@ class Recipe:
             "bias": self.bias,
         }
 
-    def aids(self) -> dict[str, float]:
-        """The keyword arguments of `updater_of` that are the recipe's."""
-        return {"clip": self.clip, "weight_decay": self.weight_decay, "average": self.average}
+    def aids(self) -> "Aids":
+        """The aids of its optimizer."""
+        from numnet.nn.aids import Aids
+
+        return Aids(clip=self.clip, weight_decay=self.weight_decay, average=self.average)
 
     def training(self) -> dict[str, Any]:
         """The keyword arguments of `fit` that are the recipe's."""

@@ -82,8 +82,9 @@ class Save(Callback):
     def _is_due(self, every: Interval, run: Run) -> bool:
         if every.unit == "minutes":
             return time.monotonic() - self._last_seconds >= 60 * every.amount
-        steps = every.amount * (run.steps_per_epoch if every.unit == "epochs" else 1)
-        return int(run.taken / steps) > int((run.taken - 1) / steps)
+        # in images, and not divided into steps: no rounding moves an epoch's end
+        images = every.amount * (run.images if every.unit == "epochs" else run.batch_size)
+        return run.taken * run.batch_size // images > (run.taken - 1) * run.batch_size // images
 
     def _save(self, run: Run) -> None:
         self._last_seconds, self._tried = time.monotonic(), run.taken

@@ -1,4 +1,4 @@
-"""Views: a network looks at an image several times, each time a little distorted, and its answers are averaged.
+"""Test-time augmentation: a network sees several views of an image, each a little distorted; the answers are averaged.
 
     view 0       the image as it is
     view 1, 2 …  the image distorted, a pure function of (seed, view, image), and never as training distorted it
@@ -11,17 +11,17 @@ imports nothing heavy, so that a command can name its default at once; committee
 from dataclasses import dataclass
 
 from numnet.errors import RecipeError
+from numnet.training.recipes import STRONGEST
 
 STRENGTH = 0.5  # half of `Distortion`'s own strengths: a first guess, which no measurement has chosen yet
 MOST_VIEWS = 10_000  # beyond it any number is a slip of the hand
-STRONGEST = 10.0  # at ten times `Distortion`'s own strengths nothing of a digit is left to read
 
 
 @dataclass(frozen=True)
 class Views:
     """How often each image is looked at, and how far all views but the first are distorted.
 
-    count : 1 to MOST_VIEWS, the image as it is among them    strength : times those of `Distortion`, 0 to STRONGEST
+    count : 1 to MOST_VIEWS, the image as it is among them    strength : times those of `Distortion`, below STRONGEST
     seed : which distortions, 0 .. 2**64 - 1
 
     Raises RecipeError for other numbers.
@@ -34,7 +34,7 @@ class Views:
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MOST_VIEWS:
             raise RecipeError(f"{self.count} views of each image: expected 1 to {MOST_VIEWS:,}")
-        if not 0 <= self.strength <= STRONGEST:
-            raise RecipeError(f"views of strength {self.strength}: expected 0 to {STRONGEST:g}")
+        if not 0 <= self.strength < STRONGEST:
+            raise RecipeError(f"views of strength {self.strength}: expected 0 to less than {STRONGEST:g}")
         if not 0 <= self.seed < 2**64:
             raise RecipeError(f"seed {self.seed}: expected 0 to 2**64 - 1")
