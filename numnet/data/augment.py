@@ -97,11 +97,23 @@ class Distorter:
 
     def distort(self, pixels: ByteArray, epochs: IntArray, rows: IntArray, out: FloatArray) -> None:
         """Fill out, float (B, H*W) of 0..1, with pixels, uint8 (B, …), of the examples `rows` in these epochs."""
-        draws = uniforms(self._seeds(epochs, rows), self.distortion.numbers)
-        affine = self.distortion.affine(draws[:, :AFFINE_NUMBERS], *self.shape).astype(self.dtype)
-        side = self.distortion.knots
-        knots = (draws[:, AFFINE_NUMBERS:] * self._reach).reshape(-1, 2, side, side).astype(self.dtype)
+        affine, knots = self._drawn(epochs, rows)
+        affine, knots = affine.astype(self.dtype), knots.astype(self.dtype)
         self.kernels.distort(pixels.reshape(-1, *self.shape), affine, knots, self.rows, self.columns, out)
+
+    def place(self, epoch: int, row: int, y: int, x: int) -> tuple[float, float]:
+        """Where in an example's picture its distorted pixel (y, x) is taken from: pixels down and across, float64."""
+        affine, knots = self._drawn(np.array([epoch]), np.array([row]))
+        field = self.rows[y] @ knots[0] @ self.columns[x]
+        down, across = affine[0] @ np.array([y, x, 1]) + field
+        return float(down), float(across)
+
+    def _drawn(self, epochs: IntArray, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+        """What is drawn for these examples: affine maps, float (B, 2, 3), and the knots of fields, float (B, 2, G, G)."""
+        draws = uniforms(self._seeds(epochs, rows), self.distortion.numbers)
+        side = self.distortion.knots
+        knots = (draws[:, AFFINE_NUMBERS:] * self._reach).reshape(-1, 2, side, side)
+        return self.distortion.affine(draws[:, :AFFINE_NUMBERS], *self.shape), knots
 
     def _seeds(self, epochs: IntArray, rows: IntArray) -> npt.NDArray[np.uint64]:
         """A word for each image; those of an epoch's images are drawn at once, and kept while the epoch lasts."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from numnet.data.augment import Distorter, Distortion
 from numnet.data.datasets import Split
 from numnet.errors import RecipeError
-from numnet.kernels import ByteArray, FloatArray, Kernels
+from numnet.kernels import ByteArray, FloatArray, IntArray, Kernels
 from numnet.randomness import permutation
 
 
@@ -49,9 +49,11 @@ class BatchStream:
         self._pixels = np.empty((batch_size, split.inputs), np.uint8)
         self._floats = np.empty((batch_size, split.inputs), dtype)
         self._labels = np.empty(batch_size, np.uint8)
-        self._distorter = distortion and Distorter(
-            distortion, split.images.shape[1:], len(split), seed=seed, kernels=kernels, dtype=dtype
-        )
+        self.distorter: Distorter | None = None
+        if distortion is not None:
+            self.distorter = Distorter(
+                distortion, split.images.shape[1:], len(split), seed=seed, kernels=kernels, dtype=dtype
+            )
         self._order_of: tuple[int, npt.NDArray[np.int64]] = (-1, np.empty(0, np.int64))
 
     def batch(self, step: int) -> Batch:
@@ -60,12 +62,15 @@ class BatchStream:
         # rows are in range, and with mode clip NumPy writes into `out` without a detour
         np.take(self._flat, rows, axis=0, out=self._pixels, mode="clip")
         np.take(self.split.labels, rows, out=self._labels, mode="clip")
-        if self._distorter:
-            places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
-            self._distorter.distort(self._pixels, places // len(self.split), rows, self._floats)
+        if self.distorter:
+            self.distorter.distort(self._pixels, self.epochs(step), rows, self._floats)
         else:
             self.kernels.pixels_to_floats(self._pixels, self._floats)
         return Batch(self._floats, self._labels)
+
+    def epochs(self, step: int) -> IntArray:
+        """Which epoch, from 0, each row of step `step` belongs to: int64 (B,)."""
+        return np.arange(step * self.batch_size, (step + 1) * self.batch_size) // len(self.split)
 
     def rows(self, step: int) -> npt.NDArray[np.int64]:
         """Which rows of the split step `step` takes: int64 (B,)."""

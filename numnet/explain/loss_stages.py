@@ -22,14 +22,21 @@ SMOOTHED_AT_ONE_BLOW = AT_ONE_BLOW._replace(
 )
 ROUNDED = 16 * EPSILON  # beside 1: what eight roundings of numbers up to 1, added up over a row, may come to
 LOST = (
-    "the label's p is stored as 0 here, and log(0) is no number: in small steps this loss is lost. The kernel takes "
-    "log(sum of exps) - logit instead, and loses nothing"
+    "is stored as 0 here, and log(0) is no number: in small steps this loss is lost. The kernel takes log(sum of exps) "
+    "- logit instead, and loses nothing"
 )
 
 
 def is_lost(state: State) -> bool:
-    """Whether the loss can't be had in small steps: some label's probability is stored as 0."""
+    """Whether the loss can't be had in small steps: a probability that counts in it is stored as 0."""
     return not bool(np.isfinite(state["loss"]))
+
+
+def lost(state: State) -> str:
+    """Why: without smoothing the label's probability is all that counts, with it that of every class does."""
+    if is_smoothed(state):
+        return f"some class's p, and with smoothed labels each class counts, {LOST}"
+    return f"the label's p {LOST}"
 
 
 def loss_stage(state: State) -> Stage:
@@ -41,7 +48,7 @@ def loss_stage(state: State) -> Stage:
         index = (b, j)[: values.ndim]
         entry = Entry(index, float(values[index]), *_spelled(step.name, state, b, j))
         found.append(Quantity(step.name, step.formula, stats(values), step.flops(*state["logits"].shape), entry))
-    note = LOST if is_lost(state) else f"spelled out: image {b}, whose loss is the largest; its label is {j}"
+    note = lost(state) if is_lost(state) else f"spelled out: image {b}, whose loss is the largest; its label is {j}"
     return Stage("the loss, in eight steps", found, note)
 
 
@@ -52,7 +59,7 @@ def loss_back_stage(state: State, dlogits: FloatArray, nudged: Callable[[tuple[i
     """
     last = _at_one_blow(state, dlogits, nudged)
     if is_lost(state):
-        return Stage("backward, through the loss", [last], LOST)
+        return Stage("backward, through the loss", [last], lost(state))
     slopes, (b, j), shape = go_back(state), _worst(state), dlogits.shape
     found = []
     for step in reversed(steps_of(state)):

@@ -2,6 +2,7 @@
 
 import os
 from argparse import Namespace
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,9 +12,11 @@ from numnet.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
     from numnet.data.datasets import Dataset
+    from numnet.explain.mix import Mix
     from numnet.kernels import ByteArray, FloatArray
     from numnet.nn.network import Network
     from numnet.nn.optim import Optimizer
+    from numnet.training.checkpoint import Checkpoint
     from numnet.training.recipes import Recipe
 
 MOST_STEPS = 10_000  # with more it takes long and shows nothing else
@@ -28,10 +31,11 @@ class Scene:
 
     about : the network and the minibatch in words
     network : with the kernels and in the type that were asked for
-    images : uint8 (B, …), or float (B, …) of 0..1, distorted as the run does it    labels : uint8 (B,)
+    images : uint8 (B, …), or float64 (B, …) of 0..1, distorted as the run does it    labels : uint8 (B,)
     step : which one comes next, from 0    seed : of its dropout masks
     optimizer : with what it remembers, and its aids    learning_rate : of the step
     smoothing : of the labels
+    mix : of distorted images, what number i of image b is made of
     """
 
     about: str
@@ -43,6 +47,7 @@ class Scene:
     optimizer: "Optimizer"
     learning_rate: float
     smoothing: float = 0.0
+    mix: "Callable[[int, int], Mix] | None" = None
 
 
 def add_flags(parser: Parser, kernels: str | None = None) -> None:
@@ -110,24 +115,34 @@ def scene(args: Namespace) -> Scene:
     recipe = found.recipe
     if not 1 <= count <= recipe.batch_size:
         raise RecipeError(f"--batch {count}: expected 1 to {recipe.batch_size}, the images of one of the run's batches")
-    images, labels = _images(found, dataset, args.seed, count)
+    images, labels, mix = _images(found, dataset, args.seed, count)
     return Scene(
         found.about, found.network, images, labels, found.step, args.seed, found.optimizer, found.learning_rate,
-        recipe.label_smoothing,
+        recipe.label_smoothing, mix,
     )  # fmt: skip
 
 
-def _images(found: "_Found", dataset: "Dataset", seed: int, count: int) -> "tuple[ByteArray | FloatArray, ByteArray]":
-    """The first images of the next batch, as the run sees them, and their labels."""
+def _images(
+    found: "_Found", dataset: "Dataset", seed: int, count: int
+) -> "tuple[ByteArray | FloatArray, ByteArray, Callable[[int, int], Mix] | None]":
+    """The first images of the next batch, as the run sees them but for rounding, their labels, and `mix` of a scene."""
+    from numnet.explain.mix import mixed
     from numnet.training.loop import stream
 
     split = found.recipe.trained_on(dataset).train
-    batches = stream(found.network, split, found.recipe.batch_size, seed, found.recipe.distortion)
-    rows = batches.rows(found.step)[:count]
-    if not found.recipe.distortion:
-        return split.images[rows], split.labels[rows]
+    exact = found.network.twin(kernels="textbook", dtype="float64")
+    batches = stream(exact, split, found.recipe.batch_size, seed, found.recipe.distortion)
+    rows, epochs = batches.rows(found.step)[:count], batches.epochs(found.step)[:count]
+    distorter, labels = batches.distorter, split.labels[rows]
+    if distorter is None:
+        return split.images[rows], labels, None
+
+    def mix(b: int, i: int) -> "Mix":
+        y, x = divmod(i, split.images.shape[2])
+        return mixed(split.images[rows[b]], *distorter.place(int(epochs[b]), int(rows[b]), y, x))
+
     floats = batches.batch(found.step).images[:count].clip(max=1)  # a mix of ones may be a rounding more than 1
-    return floats.reshape(count, *split.images.shape[1:]), split.labels[rows]
+    return floats.reshape(count, *split.images.shape[1:]), labels, mix
 
 
 class _Found(NamedTuple):
@@ -145,7 +160,7 @@ def _model(args: Namespace, dataset: "Dataset") -> _Found:
     """The model's network, and the next step of its run; a fresh Adam where the file tells of no run to go on with."""
     from numnet.nn.optim import Adam
     from numnet.training.checkpoint import read
-    from numnet.training.loop import updater_of
+    from numnet.training.loop import restore, updater_of
     from numnet.training.metrics import check_fits
     from numnet.training.recipes import Recipe
     from numnet.training.schedules import rate_factor
@@ -164,15 +179,26 @@ def _model(args: Namespace, dataset: "Dataset") -> _Found:
         plain = Recipe("no run", "", learning_rate=LEARNING_RATE, batch_size=BATCH)
         return _Found(about, network, Adam(network.kernels, network.parameters), LEARNING_RATE, 0, plain)
     recipe = checkpoint.recipe()
-    optimizer = updater_of(network, recipe.optimizer, **recipe.aids())
-    for name, vector in checkpoint.vectors.items():
-        optimizer.vectors[name][:] = vector
-    over = header.step >= header.horizon
-    rate = recipe.learning_rate * rate_factor(recipe.schedule, header.step - over, header.horizon, recipe.warmup)
-    about = f"{args.model}, after {header.step} steps{' (its run is over; one step more)' * over}"
+    optimizer = updater_of(network, recipe.optimizer, recipe.aids())
+    restore(optimizer, checkpoint.vectors, header.step, header.horizon)
+    step = min(header.step, header.horizon - 1)  # a schedule has no rate beyond its end
+    rate = recipe.learning_rate * rate_factor(recipe.schedule, step, header.horizon, recipe.warmup)
+    about = f"{args.model}, after {header.step} steps"
+    about += " (its run is over; one step more)" * _is_over(checkpoint, len(dataset.train))
     if checkpoint.best or recipe.average:
         about += ", with the weights that training goes on from, not those that predict uses"
     return _Found(about, network, optimizer, rate, header.step, recipe)
+
+
+def _is_over(checkpoint: "Checkpoint", images: int) -> bool:
+    """Whether a run has no next step of its own: all are taken, or its patience is at an end."""
+    from numnet.training.outcome import is_in_vain
+
+    header, recipe, best = checkpoint.header, checkpoint.recipe(), checkpoint.best
+    if best is None or not recipe.patience:
+        return header.step >= header.horizon
+    in_vain = is_in_vain(best, header.step, recipe.patience, batch_size=recipe.batch_size, images=images)
+    return in_vain or header.step >= header.horizon
 
 
 def _trained(args: Namespace, dataset: "Dataset") -> _Found:
@@ -192,7 +218,7 @@ def _trained(args: Namespace, dataset: "Dataset") -> _Found:
         for step in range(args.steps + 1)
     ]  # fmt: skip
     network = recipe.network(dataset.inputs, dataset.classes, seed=args.seed, kernels="textbook")
-    optimizer = updater_of(network, recipe.optimizer, **recipe.aids())
+    optimizer = updater_of(network, recipe.optimizer, recipe.aids())
     batches = stream(network, split, recipe.batch_size, args.seed, recipe.distortion)
     for step in range(args.steps):
         draw = Draw(args.seed, step)

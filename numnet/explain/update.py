@@ -12,7 +12,7 @@ from numnet.explain.numbers import Spelled, inner, number
 from numnet.explain.scene import Scene
 from numnet.explain.trace import Entry, Quantity, Stage, stats
 from numnet.kernels import FloatArray, IntArray
-from numnet.nn.aids import Averaging, Clipping, Decay, aided
+from numnet.nn.aids import Aids, Averaging, Clipping, Decay, aided
 from numnet.nn.layers import Layer
 from numnet.nn.network import Network
 from numnet.nn.optim import SGD, Adam, Optimizer
@@ -40,7 +40,7 @@ class Update:
         self.scene, self.rate, self.t = scene, scene.learning_rate, scene.step + 1
         self.before, self.gradients = exact.parameters.copy(), exact.gradients.copy()
         self.optimizer, self.aids = _taken_apart(scene.optimizer, exact)
-        whole = aided(self.optimizer, exact.kernels, exact.parameters, len(exact.weights), **self.aids)
+        whole = aided(self.optimizer, exact.kernels, exact.parameters, len(exact.weights), self.aids)
         for name, vector in scene.optimizer.vectors.items():
             whole.vectors[name][:] = vector
         self.vectors = {name: vector.copy() for name, vector in whole.vectors.items()}
@@ -58,22 +58,22 @@ class Update:
     @property
     def factor(self) -> float:
         """What clipping multiplies the gradients by."""
-        return min(1.0, self.aids["clip"] / self.norm) if self.aids["clip"] and self.norm else 1.0
+        return min(1.0, self.aids.clip / self.norm) if self.aids.clip and self.norm else 1.0
 
     def decay(self, place: int) -> float:
         """The share that is taken away of one parameter, by its place in the flat vector; of a bias it is 0."""
-        return self.rate * self.aids["weight_decay"] if place < self._weights else 0.0
+        return self.rate * self.aids.weight_decay if place < self._weights else 0.0
 
     @property
     def share(self) -> float:
         """Of the way to the parameters, how much their average goes."""
-        decay = self.aids["average"]
+        decay = self.aids.average
         return (1 - decay) / (1 - decay**self.t)
 
     def formula(self, place: int) -> Formula:
         """What the optimizer remembers, and what it does with it, to each parameter of this one's kind by itself."""
         plain = self._plain_formula
-        clip, decay = self.aids["clip"], self.decay(place)
+        clip, decay = self.aids.clip, self.decay(place)
         last, why = "", plain.why
         if clip:
             how = f"all are scaled by {number(self.factor)}" if self.factor < 1 else "they stay as they are"
@@ -166,7 +166,8 @@ def update_stages(update: Update, exact: Network, loss: float, loss_after: float
 
 AVERAGE = Formula(
     "average = average + share * (w - average)", "average += share * (w - average)",
-    "the network that is used in the end has this mean of the weights, which wander about the place they look for",
+    "whoever uses the network uses this mean of its weights, which wander about the place they look for: the last one "
+    "or, with patience, that of the best epoch",
 )  # fmt: skip
 
 
@@ -182,7 +183,7 @@ def _quantities(update: Update, layer: Layer) -> list[Quantity]:
         flops = _flops(update, place) * step.size
         formula, note = update.formula(place), _share(step, tensor)
         found.append(Quantity(f"step of {name}", formula, stats(step), flops, entry, note=note))
-        if update.aids["average"]:
+        if update.aids.average:
             average = update.vectors_after["average"][places]
             entry = Entry(at, float(average[index]), *update.spell_average(place))
             found.append(Quantity(f"average of {name}", AVERAGE, stats(average), AVERAGE_FLOPS * average.size, entry))
@@ -192,7 +193,7 @@ def _quantities(update: Update, layer: Layer) -> list[Quantity]:
 def _flops(update: Update, place: int) -> int:
     """Of the step of one parameter."""
     plain = SGD_FLOPS if isinstance(update.optimizer, SGD) else ADAM_FLOPS
-    return plain + CLIP_FLOPS * bool(update.aids["clip"]) + DECAY_FLOPS * bool(update.decay(place))
+    return plain + CLIP_FLOPS * bool(update.aids.clip) + DECAY_FLOPS * bool(update.decay(place))
 
 
 def _share(step: FloatArray, tensor: FloatArray) -> str:
@@ -202,17 +203,17 @@ def _share(step: FloatArray, tensor: FloatArray) -> str:
     return f"{np.linalg.norm(step) / np.linalg.norm(tensor):.1e} of the tensor's norm; {USUAL:g} is usual"
 
 
-def _taken_apart(kept: Optimizer, exact: Network) -> tuple[Adam | SGD, dict[str, float]]:
+def _taken_apart(kept: Optimizer, exact: Network) -> tuple[Adam | SGD, Aids]:
     """The optimizer inside its aids, for a twin in float64, remembering nothing; and the number of each aid, or 0."""
-    aids = {"clip": 0.0, "weight_decay": 0.0, "average": 0.0}
+    aids = Aids()
     while isinstance(kept, Clipping | Decay | Averaging):
         match kept:
             case Clipping():
-                aids["clip"] = kept.most
+                aids = aids._replace(clip=kept.most)
             case Decay():
-                aids["weight_decay"] = kept.rate
+                aids = aids._replace(weight_decay=kept.rate)
             case Averaging():
-                aids["average"] = kept.decay
+                aids = aids._replace(average=kept.decay)
         kept = kept.inner
     if isinstance(kept, Adam):
         return Adam(exact.kernels, exact.parameters, epsilon=kept.epsilon, epsilon_form=kept.epsilon_form), aids

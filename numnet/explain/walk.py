@@ -151,12 +151,12 @@ def _by_size(values: FloatArray) -> Iterator[tuple[int, ...]]:
 def _images(x: FloatArray, scene: Scene) -> Stage:
     """What goes in."""
     index = next(_by_size(x))
-    pixel = scene.images.reshape(len(x), -1)[index]
-    if scene.images.dtype == np.uint8:
-        entry = Entry(index, float(x[index]), f"{pixel} / 255", int(pixel) / 255)
+    if scene.mix is None:
+        pixel = int(scene.images.reshape(len(x), -1)[index])
+        entry = Entry(index, float(x[index]), f"{pixel} / 255", pixel / 255)
         formula = Formula("x[b,i] = pixel[b,i] / 255", "x = pixels / 255", "no ink is 0, full ink is 1")
     else:
-        entry = Entry(index, float(x[index]), "a mix of the four pixels round its place", float(pixel))
+        entry = Entry(index, float(x[index]), *scene.mix(*index).spelled())
         formula = Formula("x[b,i] = pixel[b, place of i] / 255", "x = distort(pixels) / 255", DISTORTED)
     labels = ", ".join(str(label) for label in scene.labels[:LABELS]) + ", …" * (len(x) > LABELS)
     return Stage("the images", [Quantity("x", formula, stats(x), x.size, entry)], f"labels: {labels}")
