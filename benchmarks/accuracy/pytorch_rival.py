@@ -1,10 +1,13 @@
-"""PyTorch as its tutorials write it: eager, images in one tensor, fused AdamW, distortions on the whole batch.
+"""PyTorch as its tutorials write it: images in one tensor, fused AdamW, distortions on the whole batch.
 
-An affine map and an elastic field are added into one grid, so that each image is sampled once.
+An affine map and an elastic field are added into one grid, so that each image is sampled once. Eager: a step compiled
+by `torch.compile` took as long, more or less, where both were timed (docs/benchmark.md), and these seconds count from
+the process's start, compiling included. An epoch's last batch has the images that are left.
 """
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -12,23 +15,25 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from benchmarks.accuracy.contest import SIDE, Task
+from benchmarks.accuracy.contest import EPSILON, SIDE, Task, Trained
 from benchmarks.problem import FloatArray
 from numnet.data.augment import Distortion
 
 TITLE = "PyTorch"
-ABOUT = "eager, fused AdamW; affine map and elastic field in one grid_sample of the batch"
+ABOUT = """eager, as torch.compile gains little or nothing at the tutorial's widths (docs/benchmark.md); fused AdamW;
+affine map and elastic field in one grid_sample of the batch"""
 SMOOTH = 4.0  # pixels, the deviation of the blur: what Simard et al. 2003 found best
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 
 
-def train(task: Task) -> Callable[[FloatArray], FloatArray]:
-    """Train as the task says; what tells the scores, float32 (N, 10), of images, float32 (N, 784)."""
+def train(task: Task) -> Trained:
+    """Train as the task says."""
     torch.manual_seed(task.seed)
     torch.set_num_threads(task.threads)
     recipe, model = task.recipe, make_model(task)
-    optimizer = torch.optim.AdamW(parameter_groups(model, recipe.weight_decay), lr=recipe.learning_rate, fused=True)
-    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average)) if recipe.average else None
+    groups = parameter_groups(model, recipe.weight_decay)
+    optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, eps=EPSILON, fused=True)
+    averaged = AveragedModel(model, multi_avg_fn=moving_average(recipe.average)) if recipe.average else None
     for rate, (images, labels) in zip(task.learning_rates(), batches(task), strict=False):
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -40,16 +45,43 @@ def train(task: Task) -> Callable[[FloatArray], FloatArray]:
         optimizer.step()
         if averaged:
             averaged.update_parameters(model)
-    return lambda images: predict(averaged or model, images)
+    return Trained(partial(predict, averaged or model), steps_taken(optimizer))
 
 
 def make_model(task: Task) -> nn.Sequential:
-    """The recipe's layers, with PyTorch's own initial weights."""
+    """The recipe's layers, with weights as He et al. have them and the recipe's biases."""
     layers: list[nn.Module] = [nn.Flatten()]
     for (inputs, outputs), rate in zip(pairwise(task.sizes[:-1]), task.recipe.dropout, strict=True):
-        layers += [nn.Linear(inputs, outputs), ACTIVATIONS[task.recipe.activation]()]
+        layers += [dense(inputs, outputs, task.recipe.bias), ACTIVATIONS[task.recipe.activation]()]
         layers += [nn.Dropout(rate)] if rate else []
-    return nn.Sequential(*layers, nn.Linear(*task.sizes[-2:]))
+    return nn.Sequential(*layers, dense(*task.sizes[-2:], task.recipe.bias))
+
+
+def dense(inputs: int, outputs: int, bias: float) -> nn.Linear:
+    """A layer whose weights have a variance of 2 / inputs."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    nn.init.constant_(layer.bias, bias)
+    return layer
+
+
+def moving_average(decay: float) -> Callable[..., None]:
+    """An exponential moving average in which the weights of step k of t count decay^(t-k), as in numnet.
+
+    PyTorch's own begins with the first step's weights, which so count for more. What the average keeps of itself at
+    step t makes up for that: decay * (1 - decay^(t-1)) / (1 - decay^t), by which nothing is left of what was before.
+    """
+
+    def average(averaged: list[Tensor], weights: list[Tensor], before: Tensor | int) -> None:
+        t = int(before) + 1
+        get_ema_multi_avg_fn(decay * (1 - decay ** (t - 1)) / (1 - decay**t))(averaged, weights, before)
+
+    return average
+
+
+def steps_taken(optimizer: torch.optim.Optimizer) -> int:
+    """As the optimizer counts them, for each parameter alike."""
+    return int(next(iter(optimizer.state.values()))["step"])
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
