@@ -221,7 +221,8 @@ def test_views_of_coloured_images_are_refused(numnet_command: Command, tmp_path:
         (("m0.npz", "--kernels", "fast"), "unknown kernels 'fast'"),
         (("m0.npz", "--views", "0"), "0 views of each image: expected 1 to 10,000"),
         (("m0.npz", "--views", "many"), "argument --views: invalid int value: 'many'"),
-        (("m0.npz", "--views", "2", "--view-strength", "nan"), "views of strength nan: expected 0 to 10"),
+        (("m0.npz", "--views", "2", "--view-strength", "nan"), "views of strength nan: expected 0 to less than 10"),
+        (("m0.npz", "--views", "2", "--view-strength", "10"), "views of strength 10.0: expected 0 to less than 10"),
         (("m0.npz", "--views", "2", "--seed", "-1"), "seed -1: expected 0 to"),
         (("m0.npz", "--view-strength", "1"), "--view-strength says how views are distorted, and there are none"),
         (("m0.npz", "--seed", "1"), "--seed says how views are distorted, and there are none: give --views N, too"),
@@ -232,6 +233,36 @@ def test_a_refusal_is_one_line(command: Command, arguments: tuple[str, ...], wor
     run = command(*arguments)
     assert (run.returncode, run.stdout, run.stderr.count("\n")) == (2, "", 1)
     assert words in run.stderr
+
+
+def test_who_was_trained_on_the_validation_images_is_named(
+    command: Command, numnet_command: Command, tmp_path: Path
+) -> None:
+    """m0 and m1 were trained on nothing; `all` on these very images; `other` on all of another folder."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    for name, count in (("train", 24), ("t10k", 6)):
+        write_idx(folder / f"{name}-images-idx3-ubyte", np.zeros((count, 6, 5), np.uint8))
+        write_idx(folder / f"{name}-labels-idx1-ubyte", np.arange(count, dtype=np.uint8) % 3)
+    flags = ("--kernels", "textbook", "--hidden", 8, "--steps", 2, "--quiet")
+    for model, data, images in (("all", "tiny", "all"), ("some", "tiny", "train"), ("other", folder, "all")):
+        line = ("--data", data, "--images", images, "--save", f"{model}.npz")
+        assert numnet_command("-m", "numnet.train", *flags, *line, cwd=tmp_path).returncode == 0
+    run = command("m0.npz", "all.npz", "some.npz", "other.npz", "--split", "validation")
+    said = "numnet: all.npz was trained on these images too: it looks better here than it is\n"
+    assert (run.returncode, run.stderr) == (0, said)
+    assert command("all.npz").stderr == ""
+
+
+def test_help_has_the_words_of_the_field(numnet_command: Command) -> None:
+    told = {door: numnet_command("-m", f"numnet.{door}", "--help").stdout for door in ("train", "evaluate")}
+    for door, word in (
+        ("train", "AdamW"),
+        ("train", "exponential moving average (EMA)"),
+        ("evaluate", "ensemble"),
+        ("evaluate", "test-time augmentation"),
+    ):
+        assert word.replace(" ", "") in "".join(told[door].split())  # wherever its lines were broken
 
 
 def test_a_hurt_model_file_is_refused_and_the_one_before_named(command: Command, tmp_path: Path) -> None:

@@ -5,11 +5,9 @@ Each may look at several views.
 Each network is asked once: what it says alone and what all say together come from the same probabilities.
 """
 
-import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
@@ -20,19 +18,8 @@ from numnet.kernels import FloatArray, IntArray
 from numnet.nn.network import PREDICT_ROWS, Network
 from numnet.randomness import Purpose
 from numnet.training.metrics import Report, check_fits
+from numnet.training.standings import Spread, spread
 from numnet.training.views import Views
-
-
-class Spread(NamedTuple):
-    """How accuracies, 0..1, differ.
-
-    deviation : the standard deviation that they are a sample of, hence over n - 1
-    """
-
-    mean: float
-    deviation: float
-    least: float
-    most: float
 
 
 @dataclass(frozen=True)
@@ -49,11 +36,8 @@ class Committee:
 
     @property
     def spread(self) -> Spread | None:
-        """How the members' own accuracies differ; None where there is one member alone."""
-        if len(self.members) == 1:
-            return None
-        alone = [member.accuracy for member in self.members]
-        return Spread(statistics.mean(alone), statistics.stdev(alone), min(alone), max(alone))
+        """How the members' own accuracies, 0..1, differ; None where there is one member alone."""
+        return spread(member.accuracy for member in self.members) if len(self.members) > 1 else None
 
 
 def judge(networks: Sequence[Network], split: Split) -> Committee:

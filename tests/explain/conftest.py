@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from numnet.explain.scene import Scene
-from numnet.nn.aids import aided
+from numnet.nn.aids import Aids, aided
 from numnet.nn.network import Network
 from numnet.nn.optim import OPTIMIZERS
 
@@ -24,7 +24,7 @@ def make_scene(
         sizes, activation=activation, dropout=dropout, bias=0.1, seed=seed, kernels="textbook", dtype=np.float64
     )
     plain = OPTIMIZERS[optimizer](network.kernels, network.parameters)
-    kept = aided(plain, network.kernels, network.parameters, len(network.weights), **aids)
+    kept = aided(plain, network.kernels, network.parameters, len(network.weights), Aids(**aids))
     for name, vector in kept.vectors.items():
         vector[:] = rng.standard_normal(vector.shape) * 0.01
         if name == "v":

@@ -159,6 +159,17 @@ def test_a_probability_stored_as_zero_is_said_and_not_stumbled_over(scene: MakeS
     json.dumps(trace.as_json(), allow_nan=False)
 
 
+def test_with_smoothing_another_class_than_the_label_may_lose_the_loss(scene: MakeScene) -> None:
+    """The label's p is 1, and the p of some other class, which counts as well, is stored as 0."""
+    place = scene("linear", batch=2, smoothing=0.2)
+    place.network.layers[-1].w *= 1e4
+    place.labels[:] = Walk(scene("linear", batch=2)).passages[-1].y.argmax(axis=1)
+    trace = Walk(place).trace()
+    story = " ".join("\n".join(lines(trace)).split())
+    assert "some class's p, and with smoothed labels each class counts, is stored as 0 here" in story
+    assert "the label's p" not in story
+
+
 @pytest.mark.parametrize("sizes", [(12, 5), (12, 9, 5), (12, 1, 2)])
 @pytest.mark.parametrize("batch", [1, 2])
 def test_small_networks_and_single_images_are_explained(sizes: tuple[int, ...], batch: int, scene: MakeScene) -> None:

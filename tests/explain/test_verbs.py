@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from numnet.data.datasets import Dataset
-from numnet.training.checkpoint import read
+from numnet.training.checkpoint import encode, read
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 TINY = ("--recipe", "tutorial", "--steps", "2")
@@ -188,3 +189,34 @@ def test_of_a_run_with_aids_the_very_next_step_is_explained(
     assert norm == pytest.approx(np.linalg.norm(now.astype(float) - previous), rel=1e-4)
     x = next(q for stage in told["stages"] for q in stage["quantities"] if q["name"] == "x")
     assert x["formula"]["by_matrix"] == "x = distort(pixels) / 255"
+
+
+def test_a_run_that_patience_ended_is_over(tiny_folder: Path, tmp_path: Path, numnet_command: Command) -> None:
+    """Steps are left of its sixty epochs, but the run takes none of them; one that was left before does go on."""
+    flags = ("--data", tiny_folder, "--kernels", "textbook", "--recipe", "strong", "--hidden", "9,8,7", "--quiet")
+    run = ("--batch-size", 50, "--learning-rate", 0.02, "--epochs", 60, "--patience", 2)
+
+    def told(name: str, *more: object) -> str:
+        saved = numnet_command("-m", "numnet.train", *flags, *run, *more, "--save", tmp_path / name)
+        assert saved.returncode == 0, saved.stderr
+        explain = ("-m", "numnet.explain", "step", "--model", tmp_path / name, "--data", tiny_folder, "--json")
+        return str(json.loads(numnet_command(*explain).stdout)["what"])
+
+    assert "(its run is over; one step more)" in told("whole.npz")
+    whole = read(tmp_path / "whole.npz")
+    assert whole.header.step < whole.header.horizon
+    assert whole.best is not None
+    assert "its run is over" not in told("part.npz", "--stop-at", whole.best.step + 3)
+
+
+def test_a_model_file_whose_vectors_are_not_its_optimizers_is_refused(
+    tiny_folder: Path, tmp_path: Path, numnet_command: Command
+) -> None:
+    """Otherwise an Adam with half of its memory at 0 would be explained as the run's own."""
+    model, flags = tmp_path / "m.npz", ("--data", tiny_folder, "--kernels", "textbook", "--hidden", 8, "--quiet")
+    assert numnet_command("-m", "numnet.train", *flags, "--steps", 5, "--save", model).returncode == 0
+    kept = read(model)
+    model.write_bytes(encode(replace(kept, vectors={"m": kept.vectors["m"]})))
+    run = numnet_command("-m", "numnet.explain", "step", "--model", model, "--data", tiny_folder)
+    assert (run.returncode, run.stdout, run.stderr.count("\n")) == (2, "", 1)
+    assert "vectors m: expected m, v" in run.stderr

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from numnet.kernels import Kernels, compiled, textbook
-from numnet.nn.aids import Averaging, Clipping, Decay, aided
+from numnet.nn.aids import Aids, Averaging, Clipping, Decay, aided
 from numnet.nn.optim import SGD, Adam
 
 both = pytest.mark.parametrize("kernels", [compiled, textbook])
@@ -103,7 +103,8 @@ def test_all_aids_at_once_are_three_steps_by_their_formulas(kernels: Kernels) ->
     rng = np.random.default_rng(1)
     w = rng.standard_normal(90).astype(np.float32)
     exact, m, v, average = w.astype(float), np.zeros(90), np.zeros(90), np.zeros(90)
-    optimizer = aided(Adam(kernels, w), kernels, w, 60, clip=2, weight_decay=0.3, average=0.8)
+    aids = Aids(clip=2, weight_decay=0.3, average=0.8)
+    optimizer = aided(Adam(kernels, w), kernels, w, 60, aids)
     for t in (1, 2, 3):
         dw = (10.0 ** (t - 2) * rng.standard_normal(90)).astype(np.float32)  # of norm 1, 10 and 100 or so
         g = dw * min(1, 2 / np.linalg.norm(dw.astype(float)))
@@ -120,4 +121,4 @@ def test_all_aids_at_once_are_three_steps_by_their_formulas(kernels: Kernels) ->
 def test_without_aids_an_optimizer_is_itself() -> None:
     w = floats(1, 2)
     adam = Adam(textbook, w)
-    assert aided(adam, textbook, w, 1) is adam
+    assert aided(adam, textbook, w, 1, Aids()) is adam

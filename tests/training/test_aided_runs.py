@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +17,10 @@ from numnet.nn.network import Network
 from numnet.randomness import permutation
 from numnet.training.callbacks import Callback, Run, Validation
 from numnet.training.checkpoint import load_model, read
-from numnet.training.loop import fit
+from numnet.training.flags import refuse_unknown
+from numnet.training.loop import fit, warm_up
 from numnet.training.metrics import Metrics, evaluate
+from numnet.training.outcome import Best
 from numnet.training.recipes import find_recipe
 from numnet.training.schedules import cosine, rate_factor
 
@@ -162,6 +165,39 @@ def test_accuracy_comes_first_and_the_loss_decides_between_equals(monkeypatch: p
     np.testing.assert_array_equal(trained.parameters, watch.parameters[17])
 
 
+def test_who_stops_a_run_and_who_logs_it_share_a_look_at_the_same_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four epochs, two splits: eight looks and rows, not twelve; and who logs is told what was seen."""
+    looks: list[Split] = []
+
+    def counted(judged: Network, split: Split) -> Metrics:
+        looks.append(split)
+        return evaluate(judged, split)
+
+    monkeypatch.setattr("numnet.training.callbacks.evaluate", counted)
+    seen, other, told = stripes(90, seed=1), stripes(30, seed=2), list[str]()
+    logs = [Validation(seen, told.append), Validation(other)]
+    settings = {"epochs": 4, "batch_size": 10, "patience": 9, "validation": seen}
+    history = fit(network(), stripes(60), **settings, callbacks=logs)
+    assert [split is seen for split in looks] == [True, False] * 4
+    assert [row["step"] for row in history.rows] == [5, 5, 11, 11, 17, 17, 23, 23]
+    for line, row in zip(told, history.rows[::2], strict=True):
+        assert f"validation loss {row['validation_loss']:.4f}, {row['validation_accuracy']:.2%}" in line
+
+
+def test_the_best_so_far_without_patience_is_refused() -> None:
+    trained = network()
+    with pytest.raises(RecipeError, match="a best epoch so far without `patience`"):
+        fit(trained, stripes(60), steps=3, best=Best(1, 0.5, 1.0, trained.parameters.copy()))
+
+
+def test_an_epoch_ends_in_the_very_step_that_completes_it() -> None:
+    """220 images in batches of 50: 66 steps are 15 epochs to the image, though 66 / 4.4 in floats is less than 15."""
+    history = fit(network(), stripes(220), steps=67, batch_size=50, callbacks=[Validation(stripes(9, seed=1))])
+    ends = [-(-220 * epoch // 50) for epoch in range(1, 16)]
+    assert ends[-1] == 66
+    assert [row["step"] + 1 for row in history.rows] == [*ends, 67]
+
+
 def test_a_run_that_ended_early_stays_ended_and_one_left_before_ends_where_it_would_have(
     train: Command, tmp_path: Path
 ) -> None:
@@ -212,10 +248,28 @@ def test_images_all_trains_on_every_row_of_the_training_files(train: Command, ti
     )
 
 
-def test_the_test_split_is_never_trained_on(tiny_folder: Path) -> None:
-    dataset: Dataset = find_recipe("strong").changed(images="all").trained_on(load_folder(tiny_folder))
-    seen = {image.tobytes() for image in dataset.train.images}
-    assert not any(image.tobytes() in seen for image in dataset.test.images)
+class Poison:
+    """In the place of a split that nobody may look at."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise AssertionError(f"somebody asked for {name} of a split that is not for training")
+
+
+@pytest.mark.parametrize("images", ["train", "all"])
+def test_training_never_looks_at_the_test_images(tiny_folder: Path, images: str) -> None:
+    """Nor at those of the validation split, where nothing asks for it."""
+    found = load_folder(tiny_folder)
+    recipe = find_recipe("strong").changed(hidden=(9,), batch_size=50, steps=20, distortion=0.5, images=images)
+    unseen: Any = Poison()
+    validation = unseen if images == "train" else found.validation
+    dataset = recipe.trained_on(Dataset("poisoned", found.classes, found.train, validation, unseen))
+    warm_up(recipe, dataset, "textbook", 1)
+    fit(recipe.network(30, 3, seed=0, kernels="textbook"), dataset.train, **recipe.training())
+
+
+def test_a_recipe_says_which_images_it_trains_on() -> None:
+    assert find_recipe("strong").changed(images="all").describe(784, 10).endswith(", 10 epochs, images all")
+    assert "images" not in find_recipe("strong").describe(784, 10)
 
 
 # The learning rate
@@ -290,3 +344,17 @@ def test_so_are_they_as_flags(train: Command) -> None:
 
 def test_a_dry_run_takes_one_step_of_a_recipe_with_a_warm_up(train: Command) -> None:
     assert train(*RUN, *ALL_AIDS, "--kernels", "textbook", "--dry-run").returncode == 0
+
+
+@pytest.mark.parametrize(("length", "steps"), [(("--steps", 30), 30), (("--epochs", 2), 9)])
+def test_a_dry_run_of_what_is_no_run_is_refused(train: Command, length: tuple[object, ...], steps: int) -> None:
+    """220 images in batches of 50: two epochs are 8.8 steps, so 9."""
+    run = train(*RUN, "--kernels", "textbook", *length, "--warmup", 30, "--dry-run")
+    assert (run.returncode, run.stdout, run.stderr.count("\n")) == (2, "", 1)
+    assert f"a warm-up of 30 steps in a run of {steps}" in run.stderr
+
+
+def test_a_warm_up_longer_than_the_steps_is_refused_before_any_data_are_read() -> None:
+    with pytest.raises(RecipeError, match="a warm-up of 5000 steps in a run of 1000"):
+        refuse_unknown(find_recipe("tutorial").changed(warmup=5000), "textbook")
+    refuse_unknown(find_recipe("strong").changed(warmup=5000), "textbook")  # how long ten epochs are, the data say
