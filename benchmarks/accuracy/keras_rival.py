@@ -21,9 +21,9 @@ from benchmarks.rivals.keras_fit import Rates
 from numnet.data.augment import Distortion
 
 TITLE = "Keras"
-ABOUT = f"""fit over tf.data, jit_compile=True, steps_per_execution={CALL}; its moving average of the weights begins with
-the first step's; Keras's own layers for distortion, one after the other, of which the shear leans about a corner and
-the elastic one bends by 0.79 pixels at most"""
+ABOUT = f"""fit over tf.data, jit_compile=True, steps_per_execution={CALL}; its moving average of the weights begins
+with the first step's; Keras's own layers for distortion, one after the other, of which the shear leans about a corner
+and the elastic one bends by 0.79 pixels at most"""
 MOST_ELASTIC = 0.79  # pixels, of RandomElasticTransform at scale 1 on 28 x 28: measured on images of coordinates
 LEAST_SCALE = 0.72  # its blur is 1.4 pixels times the scale; below 1 pixel it leaves out the blur
 layers = keras.layers

@@ -109,7 +109,7 @@ class Distorter:
         return float(down), float(across)
 
     def _drawn(self, epochs: IntArray, rows: IntArray) -> tuple[FloatArray, FloatArray]:
-        """What is drawn for these examples: affine maps, float (B, 2, 3), and the knots of fields, float (B, 2, G, G)."""
+        """What is drawn for these examples: affine maps, float (B, 2, 3), and fields' knots, float (B, 2, G, G)."""
         draws = uniforms(self._seeds(epochs, rows), self.distortion.numbers)
         side = self.distortion.knots
         knots = (draws[:, AFFINE_NUMBERS:] * self._reach).reshape(-1, 2, side, side)

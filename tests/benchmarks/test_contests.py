@@ -18,9 +18,7 @@ needs_frameworks = pytest.mark.skipif(
 
 
 def in_frameworks(program: str, *arguments: str) -> list[dict]:  # type: ignore[type-arg]
-    run = subprocess.run(
-        [FRAMEWORKS, "-c", program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    run = subprocess.run([FRAMEWORKS, "-c", program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-800:]
     return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
 
@@ -99,9 +97,7 @@ AVERAGED = """if True:
 
 @needs_frameworks
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "shares"), [("pytorch", (1 / 7, 2 / 7, 4 / 7)), ("keras", (1 / 4, 1 / 4, 1 / 2))]
-)
+@pytest.mark.parametrize(("name", "shares"), [("pytorch", (1 / 7, 2 / 7, 4 / 7)), ("keras", (1 / 4, 1 / 4, 1 / 2))])
 def test_what_predicts_is_the_average_of_the_weights_and_they_begin_as_numnets_do(
     name: str, shares: tuple[float, ...]
 ) -> None:

@@ -254,7 +254,8 @@ def test_a_step_with_smoothing_and_every_aid_adds_up_and_is_what_the_loss_does(
     assert all(len(line) <= 80 for line in lines(trace))
     story = " ".join("\n".join(lines(trace)).split())
     for words in ("picked = (target * logp).sum(axis=1)", "dlogits = (p - target) / B", "- rate * decay * w",
-                  "Gradients are clipped to a norm of 0.01", "average += share * (w - average)"):  # fmt: skip
+                  "Gradients are clipped to a norm of 0.01", "average += share * (w - average)",
+                  "or, with patience, that of the best epoch"):  # fmt: skip
         assert words in story
 
 
