@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from numnet.console import Parser, command, interrupted_at_once, seconds_since_start
+from numnet.console import Parser, command, cores, interrupted_at_once, seconds_since_start
 from numnet.training.flags import add_flags, refuse_unknown, resolve
 from numnet.training.recipes import RECIPES, Recipe, find_recipe
+from numnet.training.sources import code_digest
 
 if TYPE_CHECKING:
     from numnet.data.datasets import Dataset, Split
@@ -43,9 +44,11 @@ def main(argv: Sequence[str] | None) -> int:
 def _train(args: Namespace, origin: "Origin | None", recipe: Recipe, threads: int, say: Callable[[str], None]) -> int:
     """Load, prepare, train, judge and print."""
     started = time.perf_counter()
+    sources = code_digest() if args.json else ""  # before hours have passed and the files are others
     from numnet.data.datasets import load_dataset
 
-    dataset = recipe.trained_on(load_dataset(args.data))
+    loaded = load_dataset(args.data)
+    dataset = recipe.trained_on(loaded)
     data_seconds = time.perf_counter() - started
     splits = ("train", "validation", "test") if recipe.images == "train" else ("train", "test")
     sizes = ", ".join(f"{len(getattr(dataset, name)):,} {name}" for name in splits)
@@ -76,7 +79,8 @@ def _train(args: Namespace, origin: "Origin | None", recipe: Recipe, threads: in
     if args.json:
         timings = {"data_seconds": data_seconds, "compile_seconds": compile_seconds}
         report = _report(args, recipe, threads, timings, network, origin, save, history, metrics)
-        print(json.dumps({**report, **_measures(network, recipe, dataset, report["steps"], metrics)}))
+        measures = _measures(network, recipe, dataset, report["steps"], metrics)
+        print(json.dumps({**report, **measures, "code": sources, "data_sha256": loaded.sha256}))
     code = _judge(metrics, args.require_accuracy)
     return _judge_saving(save, say) or code
 
@@ -136,12 +140,12 @@ def _bar_wanted(args: Namespace) -> bool:
 
 def _set_blas_threads(args: Namespace, say: Callable[[str], None]) -> int:
     """How many threads to use, at most one a core; NumPy's BLAS must be told before NumPy is imported."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    most = cores()
     if (limit := os.environ.get("NUMBA_NUM_THREADS", "")).isdigit():  # Numba refuses to go beyond it
-        cores = min(cores, max(1, int(limit)))
-    threads = min(args.threads or cores, cores)
-    if args.threads and args.threads > cores:
-        say(f"--threads {args.threads}: using {cores}, as many as there are cores")
+        most = min(most, max(1, int(limit)))
+    threads = min(args.threads or most, most)
+    if args.threads and args.threads > most:
+        say(f"--threads {args.threads}: using {most}, as many as there are cores")
     blas_threads = threads if args.kernels == "textbook" else 1  # compiled kernels have no use for BLAS
     also = ("OMP_NUM_THREADS",) if args.kernels == "textbook" else ()  # else it is the compiled kernels' own number
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", *also):
