@@ -181,7 +181,7 @@ class Sweep:
         killed and has left a run at work
     cores : what the runs share; a result has the same bits on any number of threads
     save_every : how often a run saves, as numnet.train has it
-    anew : whether to run also what has a result
+    anew : whether every run begins from nothing, also one that has a result or a model file
     """
 
     def __init__(
@@ -189,7 +189,7 @@ class Sweep:
         anew: bool = False,
     ) -> None:  # fmt: skip
         self.results, self.models = results, models
-        self.jobs, self.cores, self.save_every = jobs, cores, save_every
+        self.jobs, self.cores, self.save_every, self.anew = jobs, cores, save_every, anew
         self.rows = [Row(trial, models / trial.file_name) for trial in trials]
         self.received: int | None = None
         self.commit = commit()
@@ -230,6 +230,8 @@ class Sweep:
         chosen = [row for row in waiting if not row.held][:room]
         for i, row in enumerate(chosen):
             _refuse_other_code(row.trial)
+            if self.anew:
+                forget(row.model)
             threads = self._threads_for_one_of(len(chosen) - i)
             self._workers.append(start(row, threads=threads, save_every=self.save_every))
 
