@@ -6,23 +6,22 @@ that it would have ended with undisturbed. This process computes nothing.
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any, BinaryIO, Literal
 
 from numnet.errors import CheckpointError, NumnetError
 from numnet.training.grid import Trial, changes_in_words
 from numnet.training.results import Entry, Results
 from numnet.training.safe_file import LOCK, previous_of, sole_writer
+from numnet.training.signals import NotedSignals
 from numnet.training.sources import code_digest, commit
 
 POLL_SECONDS = 0.1  # between two looks at the processes: a thousandth of a core, and no run waits for its place
@@ -171,7 +170,6 @@ class Sweep:
     """Runs every trial that has no result yet, a few at a time.
 
     rows : the trials, in the order in which they are run, and where each stands
-    received : the number of the signal that ended the sweep early, or None
     commit : of the code that runs, for people
 
     trials : what is to be run
@@ -191,13 +189,18 @@ class Sweep:
         self.results, self.models = results, models
         self.jobs, self.cores, self.save_every, self.anew = jobs, cores, save_every, anew
         self.rows = [Row(trial, models / trial.file_name) for trial in trials]
-        self.received: int | None = None
         self.commit = commit()
+        self._signals = NotedSignals()
         self._workers: list[Worker] = []
         self._ending = False
         for row in self.rows:
             if row.trial.key in results.finished and not anew:
                 row.state, row.entry = "done", results.finished[row.trial.key]
+
+    @property
+    def received(self) -> int | None:
+        """The number of the signal that ended the sweep early, or None."""
+        return self._signals.received
 
     def run(self, watch: Watch) -> None:
         """Run until every row is done or failed, or Ctrl-C or SIGTERM comes: then every process saves and ends.
@@ -205,7 +208,7 @@ class Sweep:
         Raises OSError where the results can't be written, NumnetError where numnet's own code was changed meanwhile;
         the processes save and end all the same.
         """
-        with self._signals_noted():
+        with self._signals:  # one that is heeded between two looks loses no process
             try:
                 while self.received is None and self._advance(watch):
                     watch.tick(self.rows)
@@ -274,30 +277,6 @@ class Sweep:
         while self._workers:
             self._settle_ended(watch)
             time.sleep(POLL_SECONDS)
-
-    @contextmanager
-    def _signals_noted(self) -> Iterator[None]:
-        """Inside the block Ctrl-C or SIGTERM ends the sweep between two looks; a second one does what it always did.
-
-        An exception amid the bookkeeping could lose a process. A signal that is ignored stays so.
-        """
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        heeded: dict[int, Any] = {number: how for number, how in before.items() if how not in (signal.SIG_IGN, None)}
-
-        def restore() -> None:
-            for number, how in heeded.items():
-                signal.signal(number, how)
-
-        def note(number: int, frame: FrameType | None) -> None:
-            self.received = number
-            restore()
-
-        for number in heeded:
-            signal.signal(number, note)
-        try:
-            yield
-        finally:
-            restore()
 
 
 def _refuse_other_code(trial: Trial) -> None:
