@@ -68,7 +68,7 @@ class Runner:
         todo = [(setting, seed) for setting in settings for seed in self.record.lacking(setting)]
         if not todo:
             return []
-        print(f"{', '.join(dict.fromkeys(setting.recipe for setting, _ in todo))}: {len(todo)} runs", flush=True)
+        print(f"{', '.join(dict.fromkeys(setting.recipe for setting, _ in todo))}: {len(todo)} runs", file=sys.stderr, flush=True)
         self.models.mkdir(parents=True, exist_ok=True)
         for setting in settings:
             self.record.note(setting, data_sha256(self._data(setting)))
@@ -94,7 +94,7 @@ class Runner:
 
     def _warm_up(self, setting: Setting) -> None:
         """Have every kernel of a recipe compiled and in the cache, so that no timed run compiles."""
-        print(f"{setting.recipe}: compiling what is not in the cache", flush=True)
+        print(f"{setting.recipe}: compiling what is not in the cache", file=sys.stderr, flush=True)
         _printed("-m", "numnet.train", *self._trial(setting, 0).flags(), "--dry-run", "--json")
 
     def committee(self, committee: Committee) -> list[str]:
@@ -127,13 +127,13 @@ class Runner:
         seeds = [seed for seed in range(RIVAL_SEEDS) if self.record.lacks_rival(name, find_recipe(recipe), seed)]
         if not seeds:
             return []
-        print(f"{name}: {recipe}, a step to get ready", flush=True)
+        print(f"{name}: {recipe}, a step to get ready", file=sys.stderr, flush=True)
         with suppress(Failed):  # what is wrong is said, and kept, where it counts
             _printed("-m", "benchmarks.accuracy.contest", name, recipe, "--steps", "1", hours=RIVAL_HOURS)
         return [words for seed in seeds for words in self._contest(name, recipe, seed)]
 
     def _contest(self, name: str, recipe: str, seed: int) -> list[str]:
-        print(f"{name}: {recipe}, seed {seed}", flush=True)
+        print(f"{name}: {recipe}, seed {seed}", file=sys.stderr, flush=True)
         line = {"rival": name, "recipe": recipe, "seed": seed, "numbers": numbers(find_recipe(recipe))}
         try:
             command = ("-m", "benchmarks.accuracy.contest", name, recipe, "--seed", str(seed))

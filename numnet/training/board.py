@@ -21,7 +21,7 @@ class Shown(Watch):
     """
 
     def __init__(self, *, test: bool = False) -> None:
-        self.splits = ("validation", "test") if test else ("validation",)
+        self.splits: tuple[str, ...] = ("validation", "test") if test else ("validation",)
 
     def figures(self, row: Row) -> tuple[str, ...]:
         """Seconds, then the accuracy on each of the splits, as far as they are known."""

@@ -114,9 +114,9 @@ class Worker:
         with self.output, self.errors:
             result = _result(self.output) if code == 0 else None
             error = _objection(self.row.trial, result) if result else _last_words(self.errors, code)
-        times = (moment.isoformat(timespec="milliseconds") for moment in (self.started, datetime.now(UTC)))
+        started, ended = (moment.isoformat(timespec="milliseconds") for moment in (self.started, datetime.now(UTC)))
         found = None if error else result
-        return Entry(self.row.trial, found, error, code, self.peak_mib, self.resumed, *times, jobs, commit)
+        return Entry(self.row.trial, found, error, code, self.peak_mib, self.resumed, started, ended, jobs, commit)
 
 
 def start(row: Row, *, threads: int, save_every: str) -> Worker:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from numnet.training.sources import PACKAGE, code_digest, commit, digest_of
+from numnet.training.sources import NOT_TRAINING, PACKAGE, code_digest, commit, digest_of
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -49,6 +49,7 @@ def test_a_copy_without_git_is_the_same_code(said: Callable[[], list[str]]) -> N
         ("training/new.py", True),  # which git does not know yet
         ("train.py", True),
         ("explain/update.py", False),
+        ("training/board.py", False),
         ("evaluate.py", False),
         ("notes.txt", False),
     ],
@@ -59,6 +60,17 @@ def test_what_trains_makes_it_other_code_and_nothing_else(
     with (copy / name).open("a") as file:
         file.write("# changed\n")
     assert (said()[0] != code_digest()) == is_other
+
+
+def test_a_run_imports_nothing_that_is_left_out(numnet_command: Command, tiny_data: Path, tmp_path: Path) -> None:
+    flags = ("--data", tiny_data, "--recipe", "strong", "--kernels", "textbook", "--average", "0.9", "--patience", "1")
+    some = ("--epochs", "1", "--batch-size", "50", "--distortion", "1", "--save", tmp_path / "m.npz", "--json")
+    run = numnet_command("-X", "importtime", "-m", "numnet.train", *flags, *some)
+    assert run.returncode == 0
+    imported = {entry.rpartition("|")[2].strip() for entry in run.stderr.splitlines()}
+    assert {"numnet.training.loop", "numnet.training.sources"} <= imported
+    left_out = {"numnet." + name.removesuffix(".py").replace("/", ".") for name in NOT_TRAINING}
+    assert not imported & left_out
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
