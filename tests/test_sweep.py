@@ -307,6 +307,7 @@ def test_a_worker_that_outlives_its_sweep_is_waited_for_and_by_who_wants_to_be_a
         run.kill()
         run.wait()  # to stop a worker before would hang it up: its group would be left without a parent, and stopped
         os.kill(worker, signal.SIGSTOP)
+    (tmp_path / "sweep.jsonl.lock").unlink()  # of the sweep that was killed: the next one's says that it is at work
     with sweeping(tiny_data, environment, *LONG, "--jobs", str(jobs), cwd=tmp_path) as run:
         if jobs == 1:
             until((tmp_path / "sweep.jsonl.lock").exists)

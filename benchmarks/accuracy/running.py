@@ -68,7 +68,8 @@ class Runner:
         todo = [(setting, seed) for setting in settings for seed in self.record.lacking(setting)]
         if not todo:
             return []
-        print(f"{', '.join(dict.fromkeys(setting.recipe for setting, _ in todo))}: {len(todo)} runs", file=sys.stderr, flush=True)
+        names = ", ".join(dict.fromkeys(setting.recipe for setting, _ in todo))
+        print(f"{names}: {len(todo)} runs", file=sys.stderr, flush=True)
         self.models.mkdir(parents=True, exist_ok=True)
         for setting in settings:
             self.record.note(setting, data_sha256(self._data(setting)))

@@ -37,9 +37,7 @@ def small_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "ABLATED", "strong")
 
 
-def note(
-    folder: Path, setting: Setting, *, code: str, environment: str = HERE, day: int = 1, **changed: Any
-) -> None:
+def note(folder: Path, setting: Setting, *, code: str, environment: str = HERE, day: int = 1, **changed: Any) -> None:
     """What the harness notes before it runs a setting, with some numbers other than the recipe's."""
     line = {
         "recipe": setting.recipe, "changes": setting.changes, "data": "MNIST", "data_sha256": "d1", "code": code,
@@ -394,9 +392,7 @@ def test_what_is_no_line_is_refused_by_its_place(line: str, said: str, tmp_path:
         ({"saved": None}, "model is None"),
     ],
 )
-def test_what_a_run_told_is_checked_and_refused_by_its_place(
-    told: dict[str, Any], said: str, tmp_path: Path
-) -> None:
+def test_what_a_run_told_is_checked_and_refused_by_its_place(told: dict[str, Any], said: str, tmp_path: Path) -> None:
     record = whole(tmp_path)
     run(tmp_path, STRONG, 1, 150, day=3, **told)
     with pytest.raises(DataError, match=rf"runs\.jsonl: strong, seed 1, of 2026-01-03.*: {said}.*take the line out"):
