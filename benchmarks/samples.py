@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from numnet.doctor import cpu_name
+from numnet.training.sources import NOT_TRAINING
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
@@ -24,8 +25,6 @@ PACKAGES = ("numnet", "numpy", "numba", "llvmlite", "tensorflow-cpu", "keras", "
 
 # of benchmarks/: what changes no figure, and what besides numnet decides whether a rival's work is equal
 WITHOUT_A_CLOCK = ("results", "report", "accuracy", "check.py", "own_digits.py")
-# of numnet/: what no job runs, so that work on it does not ask for everything anew
-NOT_MEASURED = ("explain", "learn", "lab", "evaluate.py", "predict.py", "plot.py", "doctor.py", "export.py", "sweep.py")
 OF_EQUALITY = ("rivals", "problem.py", "nets.py", "equal.py", "worker.py", "session.py", "requirements.txt")
 
 THREADS = 2  # of all jobs that do not compare numbers of threads
@@ -39,7 +38,7 @@ def commit(job: str) -> str:
     how = [f"benchmarks/{name}" for name in OF_EQUALITY]
     if job != "equal":
         how = ["benchmarks", *(f":!benchmarks/{name}" for name in WITHOUT_A_CLOCK)]
-    what = ["--", "numnet", *(f":!numnet/{name}" for name in NOT_MEASURED), *how]
+    what = ["--", "numnet", *(f":!numnet/{name}" for name in NOT_TRAINING), *how]
     new = _git("ls-files", "--others", "--exclude-standard", *what).splitlines()
     changes = _git("diff", "HEAD", *what) + "".join(name + (ROOT / name).read_text(errors="replace") for name in new)
     return _git("log", "-1", "--format=%h", *what) + (f"+{_digest(changes)}" if changes else "")

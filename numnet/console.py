@@ -110,6 +110,11 @@ def _terminate(signum: int, frame: object) -> NoReturn:
     raise SystemExit(128 + signum)
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def seconds_since_start() -> float:
     """Seconds since this process began, the interpreter's own start in; from this module's import where unknown."""
     try:

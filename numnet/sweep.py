@@ -4,7 +4,6 @@ Each run is a `python -m numnet.train` of its own, so the runs share nothing but
 """
 
 import json
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -12,26 +11,37 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from numnet.console import Parser, command
+from numnet.console import Parser, command, cores
 from numnet.errors import RecipeError
-from numnet.training.board import Board, Lines, Row, Watch
+from numnet.training.board import Board, Lines
 from numnet.training.flags import RECIPE_FLAGS, add_flags, refuse_unknown, resolve
 from numnet.training.grid import Trial, changes_in_words, check_name, parse_axis, parse_seeds, settings, trials
-from numnet.training.results import Results, code_version
+from numnet.training.results import Results
 from numnet.training.safe_file import sole_writer
+from numnet.training.sources import code_digest
 from numnet.training.standings import Spread, Standing, standings
-from numnet.training.sweeping import Sweep
+from numnet.training.sweeping import Row, Sweep, Watch
 
 FORMAT = 1  # of the line that --json prints; raised when a field changes its meaning
 
 ABOUT = """Train networks with several seeds and settings, some at a time, and compare them by validation accuracy.
 
 Every finished run is a line in the --out file. The same command, given again, skips what is there and goes on with
-what was interrupted, to the bits that it would have ended with undisturbed."""
+what was interrupted, to the bits that it would have ended with undisturbed: as long as numnet's own files and the data
+are what they were. What other code or other data made never counts."""
 
 GRID = (
     "a number of the recipe, by the name of train's flag, and its values; given again: each value with each of the "
     "others. Values that have commas stand between semicolons: 'hidden=512,256;800', or 'hidden=512,256;' alone"
+)
+
+MODELS = (
+    "the model files (default: beside --out, as sweep-models); they stay, 12 bytes a parameter with Adam, and 4 more "
+    "each for --average and --patience: delete them when you need none"
+)
+TEST = (
+    "show the accuracy on the test images also where several settings are compared; without, it is shown of a single "
+    "setting only, as whoever chooses by it has no images left to say how good the choice is"
 )
 
 
@@ -45,12 +55,13 @@ def main(argv: Sequence[str] | None) -> int:
             print(f"numnet: {args.out}: the last line was cut short; its run is done again", file=sys.stderr)
         models = args.models or args.out.with_name(f"{args.out.stem}-models")
         models.mkdir(parents=True, exist_ok=True)
-        jobs = min(args.jobs or _cores(), len(todo))
-        threads = max(1, _cores() // jobs)
-        sweep = Sweep(todo, results, models, jobs=jobs, threads=threads, save_every=args.save_every)
+        jobs = args.jobs or cores()
+        sweep = Sweep(todo, results, models, jobs=jobs, cores=cores(), save_every=args.save_every)
         watch = _watch(args)
-        sweep.run(watch)
-        watch.close()
+        try:
+            sweep.run(watch)
+        finally:
+            watch.close()
     return _say_interrupted(sweep) if sweep.received else _conclude(args, sweep)
 
 
@@ -65,8 +76,9 @@ def parse(argv: Sequence[str] | None) -> Namespace:
     add("--kernels", default="numba", metavar="SET", help="numba (compiled, default) or textbook (NumPy)")
     add("--jobs", type=int, metavar="N", help="runs at a time, which share the cores (default: as many as cores)")
     add("--out", type=Path, default=Path("sweep.jsonl"), metavar="FILE", help="the results (default: sweep.jsonl)")
-    add("--models", type=Path, metavar="DIR", help="the model files (default: beside --out, as sweep-models)")
+    add("--models", type=Path, metavar="DIR", help=MODELS)
     add("--save-every", default="1m", metavar="N", help="how often a run saves, as in train (default: 1m, a minute)")
+    add("--test", action="store_true", help=TEST)
     add("--json", action="store_true", help="print one line of JSON and nothing else")
     return parser.parse_args(argv)
 
@@ -77,12 +89,14 @@ def plan(args: Namespace) -> list[Trial]:
         raise RecipeError(f"--jobs {args.jobs}: expected at least 1")
     seeds = parse_seeds(args.seeds)
     grid = [_understood(args, setting) for setting in settings([parse_axis(text) for text in args.grid])]
-    if args.data is not None:
-        from numnet.data.datasets import load_dataset
+    from numnet.data.datasets import load_dataset
 
-        load_dataset(args.data)  # what is wrong with it is said once, and not by every run
-        args.data = str(Path(args.data).absolute())
-    return trials(args.recipe, grid, seeds, kernels=args.kernels, data=args.data, code=code_version())
+    dataset = load_dataset(args.data)  # what is wrong with it is said once, and not by every run
+    data = None if args.data is None else str(Path(args.data).absolute())
+    args.test = args.test or len(grid) == 1  # then there is nothing to choose among
+    return trials(
+        args.recipe, grid, seeds, kernels=args.kernels, data=data, code=code_digest(), data_sha256=dataset.sha256
+    )
 
 
 def _understood(args: Namespace, setting: dict[str, str]) -> dict[str, Any]:
@@ -95,11 +109,6 @@ def _understood(args: Namespace, setting: dict[str, str]) -> dict[str, Any]:
     given = parser.parse_args([*flags, f"--save-every={args.save_every}", "--save=model.npz"])
     refuse_unknown(resolve(given), args.kernels)
     return {name: getattr(given, name) for name in setting}
-
-
-def _cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _say_interrupted(sweep: Sweep) -> int:
@@ -117,10 +126,11 @@ def _conclude(args: Namespace, sweep: Sweep) -> int:
     if args.json:
         print(json.dumps(_report(args, sweep, failed)))
     else:
-        print("\n".join(_table(standings(sweep.rows))))
+        print("\n".join(_table(standings(sweep.rows, test=args.test), args.test)))
         for row in failed:
             assert row.entry
-            print(f"numnet: {row.name} failed twice, {row.entry.error}", file=sys.stderr)
+            twice = " twice" * (row.attempts > 1)
+            print(f"numnet: {row.name} failed{twice}, {row.entry.error}", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -133,9 +143,11 @@ def _report(args: Namespace, sweep: Sweep, failed: Sequence[Row]) -> dict[str, A
         "seeds": list(dict.fromkeys(row.trial.seed for row in sweep.rows)),
         "kernels": trial.kernels,
         "data": trial.data,
+        "data_sha256": trial.data_sha256,
         "code": trial.code,
+        "commit": sweep.commit,
         "out": str(args.out),
-        "settings": [_standing(standing) for standing in standings(sweep.rows)],
+        "settings": [_standing(standing) for standing in standings(sweep.rows, test=args.test)],
         "failed": [
             {"changes": row.trial.changes, "seed": row.trial.seed, "error": row.entry and row.entry.error}
             for row in failed
@@ -148,15 +160,15 @@ def _standing(standing: Standing) -> dict[str, Any]:
     return {**asdict(standing), **spreads}
 
 
-def _table(found: Sequence[Standing]) -> list[str]:
+def _table(found: Sequence[Standing], test: bool) -> list[str]:
     """How the settings compare, for people."""
-    head = ("setting", "runs", "validation", "test", "seconds", "MiB")
+    head = ("setting", "runs", "validation", *(("test",) if test else ()), "seconds", "MiB")
     rows = [
         (
             _setting(one.changes),
             f"{one.done}" if one.done == one.runs else f"{one.done} of {one.runs}",
             _percent(one.validation_accuracy),
-            _percent(one.test_accuracy),
+            *((_percent(one.test_accuracy),) if test else ()),
             _spread(one.train_seconds, 1),
             _spread(one.peak_mib, 0),
         )
@@ -190,7 +202,7 @@ def _watch(args: Namespace) -> Watch:
     """What tells a person how the sweep gets on."""
     if args.json:
         return Watch()
-    return Board() if sys.stderr.isatty() else Lines()
+    return Board(test=args.test) if sys.stderr.isatty() else Lines(test=args.test)
 
 
 if __name__ == "__main__":

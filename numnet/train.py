@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from numnet.console import Parser, command, interrupted_at_once, seconds_since_start
+from numnet.console import Parser, command, cores, interrupted_at_once, seconds_since_start
 from numnet.training.flags import add_flags, first_step, refuse_unknown, resolve
 from numnet.training.recipes import RECIPES, Recipe, find_recipe
+from numnet.training.sources import code_digest
 
 if TYPE_CHECKING:
     from numnet.data.datasets import Dataset, Split
@@ -32,6 +33,7 @@ class _Job(NamedTuple):
     """A run, once all of it is known.
 
     origin : what it goes on from    say : where its story goes
+    sources : what --json says of the code and the data
     """
 
     args: Namespace
@@ -40,6 +42,7 @@ class _Job(NamedTuple):
     origin: "Origin | None"
     threads: int
     say: Callable[[str], None]
+    sources: dict[str, str]
 
 
 def main(argv: Sequence[str] | None) -> int:
@@ -52,17 +55,15 @@ def main(argv: Sequence[str] | None) -> int:
         threads = _set_blas_threads(args, say)
         refuse_unknown(recipe, args.kernels)
         started = time.perf_counter()
-        dataset = _load(recipe, args)
+        code = code_digest() if args.json else ""  # before hours have passed and the files are others
+        from numnet.data.datasets import load_dataset
+
+        loaded = load_dataset(args.data)
         data_seconds = time.perf_counter() - started
+        sources = {"code": code, "data_sha256": loaded.sha256} if args.json else {}
+        dataset = recipe.trained_on(loaded)
         recipe = first_step(recipe, len(dataset.train)) if args.dry_run else recipe
-        return _train(_Job(args, recipe, dataset, origin, threads, say), data_seconds)
-
-
-def _load(recipe: Recipe, args: Namespace) -> "Dataset":
-    """The data set, as the recipe splits it."""
-    from numnet.data.datasets import load_dataset
-
-    return recipe.trained_on(load_dataset(args.data))
+        return _train(_Job(args, recipe, dataset, origin, threads, say, sources), data_seconds)
 
 
 def _train(job: _Job, data_seconds: float) -> int:
@@ -89,7 +90,7 @@ def _train(job: _Job, data_seconds: float) -> int:
     _say_limits(job, network)
     if args.json:
         report = _report(job, timings, network, save, history, metrics)
-        print(json.dumps({**report, **_measures(job, network, report["steps"], metrics)}))
+        print(json.dumps({**report, **_measures(job, network, report["steps"], metrics), **job.sources}))
     code = _judge(metrics, args.require_accuracy)
     return _judge_saving(save, say) or code
 
@@ -158,12 +159,12 @@ def _bar_wanted(args: Namespace) -> bool:
 
 def _set_blas_threads(args: Namespace, say: Callable[[str], None]) -> int:
     """How many threads to use, at most one a core; NumPy's BLAS must be told before NumPy is imported."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    most = cores()
     if (limit := os.environ.get("NUMBA_NUM_THREADS", "")).isdigit():  # Numba refuses to go beyond it
-        cores = min(cores, max(1, int(limit)))
-    threads = min(args.threads or cores, cores)
-    if args.threads and args.threads > cores:
-        say(f"--threads {args.threads}: using {cores}, as many as there are cores")
+        most = min(most, max(1, int(limit)))
+    threads = min(args.threads or most, most)
+    if args.threads and args.threads > most:
+        say(f"--threads {args.threads}: using {most}, as many as there are cores")
     blas_threads = threads if args.kernels == "textbook" else 1  # compiled kernels have no use for BLAS
     also = ("OMP_NUM_THREADS",) if args.kernels == "textbook" else ()  # else it is the compiled kernels' own number
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", *also):

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 import numnet
+from numnet.training.sources import code_digest
 
 Result = subprocess.CompletedProcess[str]
 Command = Callable[..., Result]
@@ -28,7 +29,7 @@ Train = Callable[..., Result]
 FIELDS = (
     "format recipe seed steps threads kernels data_seconds compile_seconds train_seconds total_seconds "
     "images_per_second test_accuracy test_loss parameters_sha256 saved "
-    "epochs validation_accuracy test_errors flops parameters"
+    "epochs validation_accuracy test_errors flops parameters code data_sha256"
 )
 SMALL = ("--hidden", "8", "--batch-size", "16", "--kernels", "textbook")
 ENDLESS = ("--steps", "100000000", "--log-every", "1000")
@@ -113,6 +114,24 @@ def test_json_is_one_line_with_the_fields_of_the_design(train: Train) -> None:
     assert (result["test_accuracy"] * 48).is_integer()
     assert 0 < result["test_loss"] < 10
     assert re.fullmatch("[0-9a-f]{64}", result["parameters_sha256"])
+
+
+def test_json_says_what_code_and_what_data_it_was(train: Train, tiny_folder: Path) -> None:
+    """The data's digest by hand: shape and bytes of each split's images, and of its labels; MNIST's order of files."""
+    result = result_of(train("--steps", 1, "--json"))
+    assert result["code"] == code_digest()
+    digest = hashlib.sha256()
+    found = numnet.load_folder(tiny_folder)
+    for name, count in (("validation", 20), ("train", 220), ("test", 48)):
+        split = getattr(found, name)
+        digest.update(f"({count}, 6, 5)".encode() + split.images.tobytes())
+        digest.update(f"({count},)".encode() + split.labels.tobytes())
+    assert result["data_sha256"] == digest.hexdigest()
+    assert result_of(train("--steps", 1, "--images", "all", "--json"))["data_sha256"] == digest.hexdigest()
+    labels = tiny_folder / "t10k-labels-idx1-ubyte"
+    content = labels.read_bytes()
+    labels.write_bytes(content[:-1] + bytes([(content[-1] + 1) % 3]))  # of the test split, which trains nothing
+    assert result_of(train("--steps", 1, "--json"))["data_sha256"] != digest.hexdigest()
 
 
 def test_json_measures_the_work_and_the_network(train: Train, tiny_folder: Path) -> None:

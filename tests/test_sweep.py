@@ -20,8 +20,11 @@ from typing import Any
 
 import pytest
 
-from numnet.training.board import Row
+import numnet
+from numnet.console import cores
 from numnet.training.grid import Trial
+from numnet.training.sources import PACKAGE, code_digest
+from numnet.training.sweeping import Row
 
 Result = subprocess.CompletedProcess[str]
 Command = Callable[..., Result]
@@ -116,11 +119,14 @@ def test_a_sweep_is_the_runs_that_train_makes_one_by_one(
     quick: tuple[Result, Path], numnet_command: Command, tiny_data: Path, tmp_path: Path
 ) -> None:
     run, folder = quick
-    assert (run.returncode, run.stderr) == (0, "")
+    assert run.returncode == 0
     assert sorted(runs_of(folder)) == sorted(RUNS)
     assert len(models_of(folder)) == 4
+    assert not list((folder / "sweep-models").glob("*.previous.npz"))
     for line in lines_of(folder):
-        assert " ".join(line) == "format trial train error exit_code peak_mib resumed started ended"
+        assert " ".join(line) == "format trial train error exit_code peak_mib resumed started ended jobs commit"
+        assert line["trial"]["code"] == line["train"]["code"] == code_digest()
+        assert line["trial"]["data_sha256"] == line["train"]["data_sha256"] == numnet.load_folder(tiny_data).sha256
         assert (line["exit_code"], line["error"], line["resumed"]) == (0, None, False)
         assert 10 < line["peak_mib"] < 1000
         assert line["started"] < line["ended"]
@@ -137,9 +143,9 @@ def test_what_is_done_is_not_done_again_and_more_is_added(
 ) -> None:
     before = (folder / "sweep.jsonl").read_bytes()
     again = sweep(folder, *QUICK)
-    assert (again.returncode, again.stdout.splitlines(), again.stderr) == (0, quick[0].stdout.splitlines()[4:], "")
+    assert (again.returncode, again.stdout.splitlines(), again.stderr) == (0, quick[0].stdout.splitlines(), "")
     assert (folder / "sweep.jsonl").read_bytes() == before
-    report = json.loads(sweep(folder, *QUICK, "--seeds", "0..2", "--json").stdout)
+    report = json.loads(sweep(folder, *QUICK, "--seeds", "0..2", "--test", "--json").stdout)
     assert (folder / "sweep.jsonl").read_bytes().startswith(before)
     assert sorted(runs_of(folder)) == sorted([*RUNS, (0.01, 2), (0.001, 2)])
     assert (report["recipe"], report["seeds"], report["failed"]) == ("strong", [0, 1, 2], [])
@@ -153,20 +159,109 @@ def test_what_is_done_is_not_done_again_and_more_is_added(
 
 
 def test_the_table_says_how_settings_compare_and_by_what_to_choose(quick: tuple[Result, Path]) -> None:
-    *runs, head, first, second, empty, words, more = quick[0].stdout.splitlines()
+    head, first, second, empty, words, more = quick[0].stdout.splitlines()
+    runs = quick[0].stderr.splitlines()  # progress, and no result
     assert len(runs) == 4
-    for run in runs:
-        assert re.match(
-            r"seed [01], hidden=9,8,7, batch_size=50, learning_rate=0\.0+1, steps=20: done, validation ", run
-        )
-    assert head.split() == ["setting", "runs", "validation", "test", "seconds", "MiB"]
+    done = (
+        r"seed [01], hidden=9,8,7, batch_size=50, learning_rate=0\.0+1, steps=20: "
+        r"done, validation \d+\.\d\d %, \d+\.\d s"
+    )
+    assert all(re.fullmatch(done, run) for run in runs), runs
+    assert head.split() == ["setting", "runs", "validation", "seconds", "MiB"]
     for line in (first, second):
         assert re.search(
-            r" learning_rate=0\.0+1 steps=20 +2 .* \d+\.\d\d ± \d+\.\d\d % +\d\.\d ± \d\.\d +\d+ ± \d+$", line
+            r" learning_rate=0\.0+1 steps=20 +2 +\d+\.\d\d ± \d+\.\d\d % +\d\.\d ± \d\.\d +\d+ ± \d+$", line
         )
     assert empty == ""
     assert "best on the validation images" in words
     assert "never by the test images" in more
+
+
+def test_the_test_images_are_shown_where_nobody_chooses_or_where_they_are_asked_for(
+    sweep: Sweeping, folder: Path
+) -> None:
+    with_test = ["setting", "runs", "validation", "test", "seconds", "MiB"]
+    assert sweep(folder, *QUICK, "--test").stdout.splitlines()[0].split() == with_test
+    alone = (*SMALL, "--seeds", "0..2", "--grid", "learning_rate=1e-2", "--grid", "steps=20")
+    one = sweep(folder, *alone)
+    assert one.stdout.splitlines()[0].split() == with_test
+    assert re.search(r"seed 2, .*: done, validation .* %, test .* %, .* s\n", one.stderr)
+    report = json.loads(sweep(folder, *QUICK, "--json").stdout)
+    assert [setting["test_accuracy"] for setting in report["settings"]] == [None, None]
+
+
+def test_a_run_that_is_the_last_to_be_done_has_all_cores(sweep: Sweeping, folder: Path) -> None:
+    """Two of the three seeds are there, so however many runs may go on at a time, one does."""
+    before = len(lines_of(folder))
+    sweep(folder, *SMALL, "--grid", "learning-rate=1e-2", "--grid", "steps=20", "--seeds", "0..2", "--jobs", "3")
+    (line,) = lines_of(folder)[before:]
+    assert (line["trial"]["seed"], line["jobs"], line["train"]["threads"]) == (2, 3, cores())
+
+
+# What would be another run
+
+
+def changed(folder: Path) -> None:
+    """Change a byte of the last label that only the test looks at."""
+    labels = folder / "t10k-labels-idx1-ubyte"
+    content = labels.read_bytes()
+    labels.write_bytes(content[:-1] + bytes([(content[-1] + 1) % 3]))
+
+
+def test_data_are_what_is_in_the_files_and_not_where_they_lie(
+    sweep: Sweeping, tiny_folder: Path, tmp_path: Path
+) -> None:
+    flags = (*SMALL, "--grid", "steps=5")
+    sweep(tmp_path, *flags, "--data", tiny_folder)
+    assert len(lines_of(tmp_path)) == 1
+    moved = tiny_folder.rename(tmp_path / "moved")
+    sweep(tmp_path, *flags, "--data", moved)
+    assert len(lines_of(tmp_path)) == 1
+    changed(moved)
+    assert sweep(tmp_path, *flags, "--data", moved).returncode == 0
+    first, second = (line["train"]["data_sha256"] for line in lines_of(tmp_path))
+    assert first != second
+
+
+def other_numnet(folder: Path) -> Path:
+    """A copy of the package that a Python started in the folder imports; a file of it to be changed."""
+    shutil.copytree(PACKAGE, folder / "numnet", ignore=shutil.ignore_patterns("*.gz", "__pycache__"))
+    return folder / "numnet" / "nn" / "loss.py"
+
+
+def change(file: Path) -> None:
+    file.write_text(file.read_text() + "# changed\n")
+
+
+def test_a_sweep_whose_code_is_changed_starts_no_run_of_the_other(
+    sweep: Sweeping, tiny_data: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    file = other_numnet(tmp_path)
+    with sweeping(tiny_data, environment, *LONG, "--jobs", "1", cwd=tmp_path) as run:
+        until(lambda: models_of(tmp_path))
+        change(file)
+        _, errors = run.communicate(timeout=60)
+    assert run.returncode == 2
+    assert "numnet's own files were changed while the sweep ran" in errors.splitlines()[-1]
+    assert [seed for _, seed in runs_of(tmp_path)] == [0]  # it had begun with the old code, and is of that
+    assert sweep(tmp_path, *LONG).returncode == 0
+    assert [seed for _, seed in sorted(runs_of(tmp_path))] == [0, 0, 1]
+    codes = [line["trial"]["code"] for line in lines_of(tmp_path)]
+    assert codes[1] == codes[2] != codes[0]
+
+
+def test_a_run_of_other_code_does_not_count_and_nobody_goes_on_from_it(
+    numnet_command: Command, tiny_data: Path, tmp_path: Path
+) -> None:
+    """The sweep is the installed one; its processes import what lies in the folder that they are started in."""
+    change(other_numnet(tmp_path))
+    flags = ("--data", tiny_data, *SMALL, "--grid", "steps=5")
+    run = numnet_command("-P", "-m", "numnet.sweep", *flags, cwd=tmp_path)
+    assert run.returncode == 1
+    assert "failed, it ran other code, " in run.stderr.splitlines()[-1]
+    (line,) = lines_of(tmp_path)
+    assert line["train"] is None
+    assert models_of(tmp_path) == {}
 
 
 # What is killed
@@ -194,7 +289,7 @@ def test_a_sweep_that_was_killed_with_all_its_workers_goes_on_to_the_bit(
             os.kill(pid, signal.SIGKILL)
     assert workers
     again = sweep(tmp_path, *LONG)
-    assert (again.returncode, again.stderr) == (0, "")
+    assert again.returncode == 0
     check_whole(tmp_path, unbroken)
     resumed = [line for line in lines_of(tmp_path) if line["resumed"]]
     assert resumed
@@ -202,22 +297,29 @@ def test_a_sweep_that_was_killed_with_all_its_workers_goes_on_to_the_bit(
 
 
 @needs_proc
-def test_a_worker_that_outlives_its_sweep_is_waited_for(
-    tiny_data: Path, tmp_path: Path, environment: dict[str, str], unbroken: dict[str, bytes]
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_worker_that_outlives_its_sweep_is_waited_for_and_by_who_wants_to_be_alone_before_anything_is_started(
+    tiny_data: Path, tmp_path: Path, environment: dict[str, str], unbroken: dict[str, bytes], jobs: int
 ) -> None:
-    alone = (*LONG, "--jobs", "1")
-    with sweeping(tiny_data, environment, *alone, cwd=tmp_path) as run:
+    with sweeping(tiny_data, environment, *LONG, "--jobs", "1", cwd=tmp_path) as run:
         until(lambda: models_of(tmp_path))
         (worker,) = workers_of(run)
         run.kill()
         run.wait()  # to stop a worker before would hang it up: its group would be left without a parent, and stopped
         os.kill(worker, signal.SIGSTOP)
-    with sweeping(tiny_data, environment, *alone, cwd=tmp_path) as run:
-        until((tmp_path / "sweep.jsonl").exists)
-        assert runs_of(tmp_path) == [(0, 1)]  # seed 0 is in the hands of the other
+    (tmp_path / "sweep.jsonl.lock").unlink()  # of the sweep that was killed: the next one's says that it is at work
+    with sweeping(tiny_data, environment, *LONG, "--jobs", str(jobs), cwd=tmp_path) as run:
+        if jobs == 1:
+            until((tmp_path / "sweep.jsonl.lock").exists)
+            time.sleep(1)  # ten looks at what there is to do
+            assert not workers_of(run)
+        else:
+            until((tmp_path / "sweep.jsonl").exists)
+            assert runs_of(tmp_path) == [(0, 1)]  # seed 0 is in the hands of the other
         os.kill(worker, signal.SIGCONT)
         _, errors = run.communicate(timeout=60)
-    assert (run.returncode, errors) == (0, "")
+    assert (run.returncode, errors.count("\n")) == (0, 2)  # a line a run
+    assert {line["jobs"] for line in lines_of(tmp_path)} == {jobs}
     check_whole(tmp_path, unbroken)
 
 
@@ -229,7 +331,7 @@ def test_a_worker_that_was_killed_is_started_once_more_and_goes_on_to_the_bit(
         until(lambda: len(models_of(tmp_path)) == 1)
         os.kill(workers_of(run)[0], signal.SIGKILL)
         _, errors = run.communicate(timeout=60)
-    assert (run.returncode, errors) == (0, "")
+    assert (run.returncode, errors.count("\n")) == (0, 2)  # a line a run
     check_whole(tmp_path, unbroken)
     first, second = lines_of(tmp_path)
     assert (first["resumed"], second["resumed"]) == (True, False)
@@ -255,7 +357,8 @@ def test_an_interrupted_sweep_has_its_runs_save_and_says_how_to_go_on(
         os.killpg(run.pid, number)
         _, errors = run.communicate(timeout=30)
     assert run.returncode == code
-    assert re.fullmatch(r"numnet: interrupted; \d of 2 runs are in sweep.jsonl; the same command goes on .*\n", errors)
+    words = r"numnet: interrupted; \d of 2 runs are in sweep.jsonl; the same command goes on .*"
+    assert re.fullmatch(words, errors.splitlines()[-1])
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
     assert not list((tmp_path / "sweep-models").glob("*.lock"))  # a process that is killed leaves it behind
     assert sweep(tmp_path, *LONG).returncode == 0
@@ -267,18 +370,20 @@ def test_a_torn_last_line_is_said_and_mended(sweep: Sweeping, folder: Path) -> N
     file.write_bytes(file.read_bytes()[:-20])
     again = sweep(folder, *QUICK)
     assert again.returncode == 0
-    assert again.stderr == "numnet: sweep.jsonl: the last line was cut short; its run is done again\n"
+    mended, run = again.stderr.splitlines()
+    assert mended == "numnet: sweep.jsonl: the last line was cut short; its run is done again"
+    assert run.startswith("seed ")
     assert sorted(runs_of(folder)) == sorted(RUNS)
 
 
-def test_a_run_that_fails_twice_is_said_and_the_others_go_on(sweep: Sweeping, tmp_path: Path) -> None:
+def test_a_run_that_is_refused_fails_at_once_and_the_others_go_on(sweep: Sweeping, tmp_path: Path) -> None:
     run = sweep(tmp_path, *SMALL, "--seeds", "4", "--grid", "learning_rate=1e30,1e-3", "--grid", "steps=20")
     assert run.returncode == 1
     failure = "seed 4, hidden=9,8,7, batch_size=50, learning_rate=1e+30, steps=20"
-    assert run.stderr.startswith(f"numnet: {failure} failed twice, exit code 2: numnet: step 1: the loss is nan")
-    assert run.stderr.count("\n") == 1
-    assert re.search(r"seed 4, .*learning_rate=0\.001, .*: done", run.stdout)
-    assert re.search(r"learning_rate=1e\+30 steps=20 +0 of 1 +- +- +-", run.stdout)
+    *progress, last = run.stderr.splitlines()
+    assert last.startswith(f"numnet: {failure} failed, exit code 2: numnet: step 1: the loss is nan")
+    assert sorted(line.partition(": ")[2].partition(",")[0] for line in progress) == ["done", "failed"]
+    assert re.search(r"learning_rate=1e\+30 steps=20 +0 of 1 +- +-", run.stdout)
     failed = next(line for line in lines_of(tmp_path) if line["train"] is None)
     assert (failed["exit_code"], failed["trial"]["changes"]["learning_rate"]) == (2, 1e30)
 
@@ -318,7 +423,7 @@ def test_two_sweeps_do_not_write_one_file(
         ("--kernels nunba", "unknown kernels 'nunba'"),
         ("--save-every often", "an interval of 'often'"),
         ("--data nowhere", "nowhere: No such file or directory"),
-        ("--out notes.txt", "notes.txt, line 1: b'my notes' is not what a sweep writes"),
+        ("--out notes.txt", "notes.txt, line 1: b'my notes' is not what numnet writes here; name another file"),
         ("--out nowhere/sweep.jsonl", "nowhere/sweep.jsonl can't be written"),
         ("--models notes.txt", "notes.txt: File exists"),
     ],
@@ -356,10 +461,10 @@ def test_on_a_terminal_the_table_is_drawn_in_place_and_never_higher_or_wider_tha
         assert len(lines) == int(height) == 5  # and the line that the cursor is on
         assert max(map(len, lines)) == 69
         assert re.fullmatch(r"\d running, 0 failed, \d waiting, \d done", lines[0])
-        assert lines[1].split() == ["state", "seconds", "validation", "test", "run"]
+        assert lines[1].split() == ["state", "seconds", "validation", "run"]
         assert lines[-1] == "… and 4 more"
     assert pictures[0].splitlines()[2].startswith("running ")
-    assert table.splitlines()[0].split() == ["setting", "runs", "validation", "test", "seconds", "MiB"]
+    assert table.splitlines()[0].split() == ["setting", "runs", "validation", "seconds", "MiB"]
 
 
 def read(terminal: int) -> bytes:

@@ -1,6 +1,7 @@
 """How accurate, and how soon: `python -m benchmarks.accuracy` runs what is lacking and writes docs/accuracy.md.
 
-Stop it at any time: given again, it goes on. Nothing else should run beside it, as seconds are quoted.
+Stop it at any time: given again, it goes on, a timed run from its beginning. Nothing else should run beside it, as
+seconds are quoted.
 """
 
 import sys
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.accuracy import table
-from benchmarks.accuracy.lines import Record
+from benchmarks.accuracy.lines import Record, now
 from benchmarks.accuracy.page import page
 from benchmarks.accuracy.running import Interrupted, Runner, check_fashion, runnable
 from benchmarks.accuracy.table import Setting
@@ -22,6 +23,7 @@ PARTS = (
     *dict.fromkeys(setting.recipe for setting in table.SETTINGS if setting.data == table.MNIST),
     "fashion", "committee", "rivals", "ablations",
 )  # fmt: skip
+MODELS = Path("benchmarks", "models")  # not in build/: what took hours is not for `make clean` to remove
 
 
 def main(argv: Sequence[str] | None) -> int:
@@ -30,10 +32,10 @@ def main(argv: Sequence[str] | None) -> int:
     failed: list[str] = []
     try:
         if not args.page:
-            runner = Runner(Record(args.results, anew=args.anew), args.models, args.fashion)
+            runner = Runner(Record(args.results, since=now() if args.anew else ""), args.models, args.fashion)
             failed = run(runner, args.only)
     except Interrupted as interrupted:
-        print("numnet: interrupted; the same command goes on from here", file=sys.stderr)
+        print("numnet: interrupted; the same command, without --anew, goes on from here", file=sys.stderr)
         return 128 + int(interrupted.args[0])
     for words in failed:
         print(f"numnet: {words}", file=sys.stderr)
@@ -47,12 +49,10 @@ def parse(argv: Sequence[str] | None) -> Namespace:
     add = parser.add_argument
     add("--only", default=",".join(PARTS), metavar="PART[,PART…]", help=f"of {', '.join(PARTS)}; default: all")
     add("--page", action="store_true", help="run nothing: write the page from the lines that are there")
-    add("--anew", action="store_true", help="run in spite of lines that other commits wrote")
-    add(
-        "--fashion", type=Path, metavar="DIR", help="Fashion-MNIST's four files, for that part; lines name DIR as given"
-    )
+    add("--anew", action="store_true", help="run in spite of the lines that are there")
+    add("--fashion", type=Path, metavar="DIR", help="Fashion-MNIST's four files, for that part")
     add("--results", type=Path, default=RESULTS / "accuracy", metavar="DIR", help="the lines")
-    add("--models", type=Path, default=Path("build/accuracy"), metavar="DIR", help="the model files")
+    add("--models", type=Path, default=MODELS, metavar="DIR", help="the model files")
     add("--docs", type=Path, default=ROOT / "docs", metavar="DIR", help="where the page and its picture go")
     args = parser.parse_args(argv)
     args.only = args.only.split(",")

@@ -1,65 +1,137 @@
 """The lines that the record is assembled from, and which of them count.
 
     runs.jsonl         what numnet.sweep writes, a line a run
-    conditions.jsonl   the recipe's numbers and the machine, noted before each sweep begins: its lines have neither
+    conditions.jsonl   the recipe's numbers, the data and the machine, noted before each sweep begins
     committees.jsonl, rivals.jsonl
 
-A line of an older commit counts as long as the recipe still has the numbers that it had then.
+A line of older code counts as long as the recipe still has the numbers that it had then; the page marks it.
 """
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy.table import MNIST, TEST_IMAGES, Committee, Setting
-from benchmarks.samples import environment
+from benchmarks.accuracy.table import Committee, Setting
+from benchmarks.samples import ROOT, environment
 from numnet.errors import DataError
+from numnet.training.json_lines import LineFile, made
 from numnet.training.recipes import Recipe
-from numnet.training.results import code_version
+from numnet.training.results import Entry, read_entries
+from numnet.training.safe_file import sole_writer
+from numnet.training.sources import code_digest, commit, digest_of
 
-Line = dict[str, Any]
+Values = dict[str, Any]
 
-# What is read of each file's lines.
-NEEDED = {
-    "runs": frozenset({"trial", "train", "started", "resumed", "peak_mib"}),
-    "conditions": frozenset({"recipe", "changes", "code", "numbers", "environment", "noted"}),
-    "committees": frozenset({"recipe", "flags", "members", "errors", "code", "environment"}),
-    "rivals": frozenset({"rival", "recipe", "seed", "numbers", "code", "environment"}),
-}
+# Of benchmarks/: what a rival's run depends on, beside numnet, which tells it the recipe.
+RIVAL_FILES = (
+    "accuracy/contest.py", "accuracy/keras_rival.py", "accuracy/pytorch_rival.py",
+    "rivals/keras_fit.py", "problem.py", "worker.py",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Run:
     """One seed of a setting.
 
-    errors : test images that were answered wrongly    flops : floating-point operations; epochs : None where not told
-    seconds : from the process's start to its end; None where it was interrupted and went on
+    errors : test images that were answered wrongly    flops : floating-point operations
+    seconds : from the process's start to its end; None where it was interrupted and went on, or was not alone
+    model : its model file    commit : for people; None where there was no git
     """
 
     seed: int
     errors: int
     seconds: float | None
     peak_mib: float | None
-    epochs: float | None
-    flops: float | None
+    epochs: float
+    flops: float
     sha256: str
     model: str
     code: str
+    commit: str | None
     environment: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """What held when a sweep began.
+
+    data, data_sha256 : the data set's name, and Dataset.sha256 of what has it
+    numbers : all that the recipe said    noted : when, UTC, ISO 8601
+    """
+
+    recipe: str
+    changes: Values
+    data: str
+    data_sha256: str
+    numbers: Values
+    code: str
+    environment: str
+    noted: str
+
+
+@dataclass(frozen=True)
+class CommitteeLine:
+    """What a committee came to: `errors` test images wrong; `members` are the SHA-256 of its networks' parameters."""
+
+    recipe: str
+    flags: list[str]
+    members: list[str]
+    errors: int
+    code: str
+    commit: str | None
+    environment: str
+    noted: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a rival came to; seconds from the start of its process to the end."""
+
+    title: str
+    about: str
+    errors: int
+    seconds: float
+    peak_mib: float
+
+
+@dataclass(frozen=True)
+class RivalLine:
+    """How a rival trained with a recipe's numbers: `measured`, or `failed` and why."""
+
+    rival: str
+    recipe: str
+    seed: int
+    numbers: Values
+    code: str
+    commit: str | None
+    environment: str
+    noted: str
+    measured: Measured | None
+    failed: str | None = None
 
 
 class Record:
     """What a folder's lines say.
 
-    anew : lines of other code than this do not count
+    code : sources.code_digest of this numnet
+
+    since : a time, UTC, ISO 8601: what began before does not count
     """
 
-    def __init__(self, folder: Path, *, anew: bool = False) -> None:
-        self.folder, self.anew = folder, anew
+    def __init__(self, folder: Path, *, since: str = "") -> None:
+        self.folder, self.since = folder, since
+        self.code = code_digest()
+        self._read: dict[Path, tuple[tuple[int, int], list[Any]]] = {}
+
+    @cached_property
+    def rivals_code(self) -> str:
+        """This numnet's digest, and that of the rivals' own files."""
+        files = (ROOT / "benchmarks" / name for name in RIVAL_FILES)
+        return f"{self.code}-{digest_of(ROOT, files)}"
 
     @property
     def runs_file(self) -> Path:
@@ -67,82 +139,123 @@ class Record:
         return self.folder / "runs.jsonl"
 
     def runs(self, setting: Setting) -> list[Run]:
-        """The newest run of each seed that counts, by seed."""
-        found: dict[int, Run] = {}
-        for line in self._sweep_lines:
-            trial = line["trial"]
-            if not _is_of(trial, setting) or not self._is_current(trial["code"]):
-                continue
-            if (note := self._note(line)) and _recipe(note["numbers"]) == _recipe(numbers(setting.numbers)):
-                found[trial["seed"]] = _run(line, note["environment"])
-        return [found[seed] for seed in range(setting.seeds) if seed in found]
+        """A run of each seed that counts, by seed, all of one machine: of that which has most, or has run last.
+
+        It is the newest of the seed; but none without a time takes the place of one that has it.
+        """
+        machines: dict[str, dict[int, Run]] = {}
+        for run in self._runs_of(setting):
+            found = machines.pop(run.environment, {})
+            before = found.get(run.seed)
+            if not before or run.seconds is not None or before.seconds is None:
+                found[run.seed] = run
+            machines[run.environment] = found  # now the last
+        best = max(reversed(machines.values()), key=len, default={})
+        return [best[seed] for seed in sorted(best)]
 
     def lacking(self, setting: Setting) -> list[int]:
-        """The seeds of which no run counts."""
-        done = {run.seed for run in self.runs(setting)}
-        return [seed for seed in range(setting.seeds) if seed not in done]
+        """The seeds to be run here: none where one machine has them all, and their seconds where those are quoted."""
+        every = set(range(setting.seeds))
 
-    def note(self, setting: Setting) -> None:
-        """Say what the recipe's numbers are, and on which machine, before runs of this code begin."""
-        _append(
-            self.folder / "conditions.jsonl",
-            {
-                "recipe": setting.recipe,
-                "changes": setting.changes,
-                "code": code_version(),
-                "numbers": numbers(setting.numbers),
-                "environment": environment(),
-                "noted": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            },
-        )
+        def whole(runs: list[Run]) -> set[int]:
+            return {run.seed for run in runs if run.seconds is not None or not setting.timed}
 
-    def committee(self, committee: Committee, members: list[Run]) -> Line | None:
+        if whole(self.runs(setting)) == every:
+            return []
+        here = [run for run in self._runs_of(setting) if run.environment == environment()]
+        return sorted(every - whole(here))
+
+    def note(self, setting: Setting, data_sha256: str) -> None:
+        """Say what the recipe's numbers are, on which data and which machine, before runs of this code begin."""
+        note = Note(
+            setting.recipe, dict(setting.changes), setting.data, data_sha256, numbers(setting.numbers), self.code,
+            environment(), now(),
+        )  # fmt: skip
+        self._append("conditions", asdict(note))
+
+    def committee(self, committee: Committee, members: list[Run]) -> CommitteeLine | None:
         """What these very members came to together, in the newest line that counts."""
         sha256 = [run.sha256 for run in members]
+        lines: list[CommitteeLine] = self._lines("committees", lambda values: made(CommitteeLine, values))
+        ours = [line for line in lines if line.members == sha256 and line.flags == list(committee.flags)]
+        return next((line for line in reversed(ours) if line.noted >= self.since), None)
 
-        def counts(line: Line) -> bool:
-            return bool(line["members"] == sha256 and tuple(line["flags"]) == committee.flags)
+    def rival(self, name: str, recipe: Recipe, seed: int, machine: str | None = None) -> RivalLine | None:
+        """What a rival came to with a recipe's numbers, or why it failed, in the newest line that counts.
 
-        return self._newest("committees", counts)
+        machine : only on this one; None is any
+        """
+        lines: list[RivalLine] = self._lines("rivals", _rival_line)
+        for line in reversed(lines):
+            ours = (line.rival, line.seed) == (name, seed) and line.noted >= self.since
+            if ours and machine in (None, line.environment) and _recipe(line.numbers) == _recipe(numbers(recipe)):
+                return line
+        return None
 
-    def rival(self, name: str, recipe: Recipe, seed: int) -> Line | None:
-        """What a rival came to with a recipe's numbers, or why it failed, in the newest line that counts."""
-
-        def counts(line: Line) -> bool:
-            ours = (line["rival"], line["seed"]) == (name, seed)
-            return ours and _recipe(line["numbers"]) == _recipe(numbers(recipe))
-
-        return self._newest("rivals", counts)
+    def lacks_rival(self, name: str, recipe: Recipe, seed: int) -> bool:
+        """Whether a rival is to be run here; one that has failed would fail again, unless its code is another."""
+        line = self.rival(name, recipe, seed, environment())
+        return line is None or (line.measured is None and line.code != self.rivals_code)
 
     def add(self, kind: str, line: Mapping[str, Any]) -> None:
-        """Keep a line of "committees" or "rivals", with the code and the machine that it is of."""
-        _append(self.folder / f"{kind}.jsonl", {**line, "code": code_version(), "environment": environment()})
+        """Keep a line of "committees" or "rivals", with its code, its machine and the time."""
+        code = self.rivals_code if kind == "rivals" else self.code
+        self._append(kind, {**line, "code": code, "commit": commit(), "environment": environment(), "noted": now()})
 
-    def _newest(self, kind: str, counts: Callable[[Line], bool]) -> Line | None:
-        lines = [line for line in _read(self.folder / f"{kind}.jsonl") if counts(line)]
-        return next((line for line in reversed(lines) if self._is_current(line["code"])), None)
+    def _append(self, kind: str, values: Mapping[str, Any]) -> None:
+        file = self.folder / f"{kind}.jsonl"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with sole_writer(file):
+            LineFile(file).add(values)
 
-    def _is_current(self, code: str) -> bool:
-        return not self.anew or code == code_version()
+    def _lines(self, kind: str, understood: Callable[[Values], Any]) -> list[Any]:
+        """A file's lines, as what they are; raises DataError for what is none."""
 
-    @property
-    def _sweep_lines(self) -> list[Line]:
-        """Those with a result, the oldest first."""
-        return sorted((line for line in _read(self.runs_file) if line["train"]), key=lambda line: str(line["started"]))
+        def read(path: Path) -> list[Any]:
+            file = LineFile(path)
+            return [_checked(understood, values, file.where(n)) for n, values in enumerate(file.lines, start=1)]
 
-    def _note(self, line: Line) -> Line | None:
+        return self._once(self.folder / f"{kind}.jsonl", read)
+
+    def _once(self, file: Path, read: Callable[[Path], list[Any]]) -> list[Any]:
+        """What is read of a file, once for as long as nobody writes it."""
+        state = (file.stat().st_size, file.stat().st_mtime_ns) if file.exists() else (0, 0)
+        if file not in self._read or self._read[file][0] != state:
+            self._read[file] = (state, read(file))
+        return self._read[file][1]
+
+    def _runs_of(self, setting: Setting) -> Iterator[Run]:
+        """All runs of a setting that count, the oldest first."""
+        wanted = _recipe(numbers(setting.numbers))
+        plain = json.loads(json.dumps(setting.changes))  # as it comes out of a file
+        entries: list[Entry] = self._once(self.runs_file, read_entries)
+        for entry in sorted(entries, key=lambda entry: entry.started):
+            trial = entry.trial
+            if not entry.is_finished or entry.started < self.since or trial.seed not in range(setting.seeds):
+                continue
+            if (trial.recipe, trial.changes) != (setting.recipe, plain):
+                continue
+            note = self._note(entry, setting.data)
+            if note and _recipe(note.numbers) == wanted:
+                where = f"{self.runs_file}: {trial.recipe}, seed {trial.seed}, of {entry.started}"
+                yield _checked(lambda values: made(Run, values), _run_values(entry, note), where)
+
+    def _note(self, entry: Entry, data: str) -> Note | None:
         """What was noted last before a run began; of the same code the numbers are the same in any case."""
-        trial = line["trial"]
-        notes = [
-            note
-            for note in _read(self.folder / "conditions.jsonl")
-            if all(note[name] == trial[name] for name in ("recipe", "changes", "code"))
-        ]
-        before = [note for note in notes if note["noted"] <= line["started"]]
+        trial = entry.trial
+        ours = (trial.recipe, trial.changes, trial.code, data, trial.data_sha256)
+        lines: list[Note] = self._lines("conditions", lambda values: made(Note, values))
+        notes = [one for one in lines if (one.recipe, one.changes, one.code, one.data, one.data_sha256) == ours]
+        before = [note for note in notes if note.noted <= entry.started]
         return next(iter(before[-1:] or notes), None)
 
 
-def numbers(recipe: Recipe) -> Line:
+def now() -> str:
+    """The time, UTC, ISO 8601: as text, in the order of time."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def numbers(recipe: Recipe) -> Values:
     """All that a recipe says but its name and what it is about."""
     return {name: value for name, value in asdict(recipe).items() if name not in ("name", "about")}
 
@@ -151,63 +264,34 @@ def _recipe(found: Mapping[str, Any]) -> Recipe | None:
     """The recipe of these numbers, a later one being what it is by itself; None with one that a recipe has no more."""
     if not found.keys() <= {field.name for field in fields(Recipe)}:
         return None
-    values: Line = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+    values: Values = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
     return Recipe("", "", **values)
 
 
-def _is_of(trial: Mapping[str, Any], setting: Setting) -> bool:
-    """Whether a sweep ran it for a setting; the one other data set than the bundled MNIST here is Fashion-MNIST."""
-    same_data = (trial["data"] is None) == (setting.data == MNIST)
-    plain = json.loads(json.dumps(setting.changes))  # as it comes out of a file
-    return bool(same_data and trial["recipe"] == setting.recipe and trial["changes"] == plain)
+def _run_values(entry: Entry, note: Note) -> Values:
+    """The fields of a Run, of kinds that are still to be checked."""
+    train = entry.train or {}
+    alone = entry.jobs == 1 and not entry.resumed
+    return {
+        **train,
+        "errors": train.get("test_errors"),
+        "seconds": train.get("total_seconds", "none") if alone else None,
+        "peak_mib": entry.peak_mib,
+        "sha256": train.get("parameters_sha256"),
+        "model": train.get("saved"),
+        "code": entry.trial.code,
+        "commit": entry.commit,
+        "environment": note.environment,
+    }
 
 
-def _run(line: Line, environment: str) -> Run:
-    train = line["train"]
-    return Run(
-        seed=train["seed"],
-        errors=errors_of(train["test_accuracy"]),
-        seconds=None if line["resumed"] else train["total_seconds"],
-        peak_mib=line["peak_mib"],
-        epochs=train.get("epochs"),
-        flops=train.get("flops"),
-        sha256=train["parameters_sha256"],
-        model=train["saved"],
-        code=line["trial"]["code"],
-        environment=environment,
-    )
+def _rival_line(values: Values) -> RivalLine:
+    measured = None if values.get("failed") else made(Measured, values)
+    return made(RivalLine, {**values, "measured": measured})
 
 
-def errors_of(accuracy: float) -> int:
-    """Of the test images, how many a share of right answers leaves."""
-    return round((1 - accuracy) * TEST_IMAGES)
-
-
-def _append(file: Path, line: Mapping[str, Any]) -> None:
-    """Add a line in one piece, on disk at once; what a line before it was torn off to is taken out."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with open(file, "ab") as out:
-        whole = file.read_bytes().rpartition(b"\n")
-        out.truncate(len(whole[0]) + len(whole[1]))
-        out.write(json.dumps(line).encode() + b"\n")
-        out.flush()
-        os.fsync(out.fileno())
-
-
-def _read(file: Path) -> Iterator[Line]:
-    """The lines of a file, without a last one that was cut off; raises DataError for what is none."""
-    text = file.read_text() if file.exists() else ""
-    for number, line in enumerate(text.splitlines(keepends=True), start=1):
-        if line.endswith("\n"):
-            yield _parsed(line, NEEDED[file.stem], f"{file}, line {number}")
-
-
-def _parsed(text: str, needed: frozenset[str], where: str) -> Line:
+def _checked(understood: Callable[[Values], Any], values: Values, where: str) -> Any:
     try:
-        line: Line = json.loads(text)
-        lacking = needed - line.keys()
-    except (ValueError, AttributeError) as error:
-        raise DataError(f"{where}: {error}; expected an object of JSON: take the line out") from error
-    if lacking:
-        raise DataError(f"{where}: no {', '.join(sorted(lacking))}; this is none of this file's: take the line out")
-    return line
+        return understood(values)
+    except TypeError as error:
+        raise DataError(f"{where}: {error!s:.80}; this is none of this file's: take the line out") from error

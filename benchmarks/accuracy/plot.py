@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 from benchmarks.accuracy import table as asked
 from benchmarks.accuracy.figures import accuracy_of
 from benchmarks.accuracy.lines import Record
-from benchmarks.accuracy.page import contests
+from benchmarks.accuracy.sections import contests
 from numnet.training.standings import spread
 
 COLOURS = {"numnet": "#d95f02", "PyTorch": "#2166ac", "Keras": "#6a3d9a"}  # told apart without red and green
@@ -57,8 +57,8 @@ def clouds(record: Record) -> Iterator[Cloud]:
             accuracies = [accuracy_of(run.errors) for run in runs]
             yield Cloud("numnet", setting.recipe, [run.seconds or 0 for run in runs], accuracies)
     for one in contests(record):
-        if one.line and "failed" not in one.line:
-            yield Cloud(one.line["title"], one.recipe, [one.line["seconds"]], [accuracy_of(one.line["errors"])])
+        if one.line and (found := one.line.measured):
+            yield Cloud(found.title, one.recipe, [found.seconds], [accuracy_of(found.errors)])
 
 
 def _draw_axes(axis: plt.Axes, found: list[Cloud]) -> None:

@@ -1,15 +1,16 @@
 """Run what the record lacks: seeds of recipes by numnet.sweep, committees by numnet.evaluate, rivals in processes."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy.lines import Record, errors_of, numbers
+from benchmarks.accuracy.lines import Record, numbers
 from benchmarks.accuracy.table import (
     CONTESTS,
     MNIST,
@@ -21,16 +22,18 @@ from benchmarks.accuracy.table import (
     Setting,
     known,
 )
+from numnet.console import cores
+from numnet.data.datasets import load_dataset, load_folder
 from numnet.errors import DataError
 from numnet.training.board import Lines
 from numnet.training.grid import Trial
 from numnet.training.recipes import RECIPES, find_recipe
-from numnet.training.results import Results, code_version
+from numnet.training.results import Results
 from numnet.training.safe_file import sole_writer
 from numnet.training.sweeping import Sweep
 
-COUNT = len(os.sched_getaffinity(0))  # cores
 SAVE_EVERY = "5m"  # so that a run of an hour loses little, and writing does not show in the times
+FASHION_LABELS = (9, 2, 1, 1, 6, 1, 4, 6, 5, 7)  # of its first test images: MNIST's are 7, 2, 1, 0, 4, …
 
 
 class Interrupted(Exception):
@@ -51,43 +54,48 @@ class Runner:
     def settings(self, settings: Sequence[Setting]) -> list[str]:
         """Run the seeds that some settings lack; what failed, in words.
 
-        The timed ones one by one, each on all cores; then the others, as many at a time as there are cores.
+        The timed ones one by one, each on all cores and from its beginning, also where one was interrupted; then the
+        others, as many at a time as there are cores.
         """
         failed: list[str] = []
         for setting in settings:
             if setting.timed and self.record.lacking(setting):
                 self._warm_up(setting)
                 failed += self._sweep([setting], jobs=1)
-        return failed + self._sweep([setting for setting in settings if not setting.timed], jobs=COUNT)
+        return failed + self._sweep([setting for setting in settings if not setting.timed], jobs=cores())
 
     def _sweep(self, settings: Sequence[Setting], *, jobs: int) -> list[str]:
         todo = [(setting, seed) for setting in settings for seed in self.record.lacking(setting)]
         if not todo:
             return []
-        print(f"{', '.join(dict.fromkeys(setting.recipe for setting, _ in todo))}: {len(todo)} runs", flush=True)
+        names = ", ".join(dict.fromkeys(setting.recipe for setting, _ in todo))
+        print(f"{names}: {len(todo)} runs", file=sys.stderr, flush=True)
         self.models.mkdir(parents=True, exist_ok=True)
-        self.record.folder.mkdir(parents=True, exist_ok=True)
         for setting in settings:
-            self.record.note(setting)
+            self.record.note(setting, data_sha256(self._data(setting)))
+        anew = bool(self.record.since) or any(setting.timed for setting in settings)
         with sole_writer(self.record.runs_file):
-            results = Results(self.record.runs_file)
-            trials = [self._trial(setting, seed) for setting, seed in todo]
-            sweep = Sweep(trials, results, self.models, jobs=jobs, threads=max(1, COUNT // jobs), save_every=SAVE_EVERY)
+            sweep = Sweep(
+                [self._trial(setting, seed) for setting, seed in todo], Results(self.record.runs_file), self.models,
+                jobs=jobs, cores=cores(), save_every=SAVE_EVERY, anew=anew,
+            )  # fmt: skip
             sweep.run(Lines())
         if sweep.received:
             raise Interrupted(sweep.received)
         return [f"{row.name}: {row.entry.error}" for row in sweep.rows if row.state == "failed" and row.entry]
 
     def _trial(self, setting: Setting, seed: int) -> Trial:
-        return Trial(setting.recipe, setting.changes, seed, "numba", self._data(setting), code_version())
+        data = self._data(setting)
+        folder = None if data is None else str(data)
+        return Trial(setting.recipe, setting.changes, seed, "numba", folder, self.record.code, data_sha256(data))
 
-    def _data(self, setting: Setting) -> str | None:
+    def _data(self, setting: Setting) -> Path | None:
         """The folder that a setting's data lie in; None for the bundled MNIST."""
-        return None if setting.data == MNIST else str(self.fashion)
+        return None if setting.data == MNIST else self.fashion
 
     def _warm_up(self, setting: Setting) -> None:
         """Have every kernel of a recipe compiled and in the cache, so that no timed run compiles."""
-        print(f"{setting.recipe}: compiling what is not in the cache", flush=True)
+        print(f"{setting.recipe}: compiling what is not in the cache", file=sys.stderr, flush=True)
         _printed("-m", "numnet.train", *self._trial(setting, 0).flags(), "--dry-run", "--json")
 
     def committee(self, committee: Committee) -> list[str]:
@@ -104,20 +112,29 @@ class Runner:
             return [f"{name}: no {', '.join(gone)}; --anew runs its seeds again"]
         answer = _printed("-m", "numnet.evaluate", *(run.model for run in members), *committee.flags, "--json")
         line = {"recipe": committee.recipe, "flags": committee.flags, "members": [run.sha256 for run in members]}
-        self.record.add("committees", {**line, "errors": errors_of(answer["accuracy"]), "evaluate": answer})
+        self.record.add("committees", {**line, "errors": answer["wrong"], "evaluate": answer})
         return []
 
     def rivals(self) -> list[str]:
         """Have every rival train with every recipe of its part that numnet has; why one could not, in words."""
-        tasks = [(name, recipe, seed) for recipe in CONTESTS for name in RIVALS for seed in range(RIVAL_SEEDS)]
-        return [words for task in tasks if task[1] in RECIPES for words in self.rival(*task)]
+        tasks = [(name, recipe) for recipe in CONTESTS if recipe in RECIPES for name in RIVALS]
+        return [words for task in tasks for words in self.rival(*task)]
 
-    def rival(self, name: str, recipe: str, seed: int) -> list[str]:
-        """Have a rival train with a recipe's numbers, unless its line is there; why it could not, in words."""
-        before = self.record.rival(name, find_recipe(recipe), seed)
-        if before and "failed" not in before:
+    def rival(self, name: str, recipe: str) -> list[str]:
+        """Have a rival train with a recipe's numbers, once for each seed whose line is lacking; what failed, in words.
+
+        One step before, of which nothing is kept, reads its libraries from the disk: numnet's were read as well.
+        """
+        seeds = [seed for seed in range(RIVAL_SEEDS) if self.record.lacks_rival(name, find_recipe(recipe), seed)]
+        if not seeds:
             return []
-        print(f"{name}: {recipe}, seed {seed}", flush=True)
+        print(f"{name}: {recipe}, a step to get ready", file=sys.stderr, flush=True)
+        with suppress(Failed):  # what is wrong is said, and kept, where it counts
+            _printed("-m", "benchmarks.accuracy.contest", name, recipe, "--steps", "1", hours=RIVAL_HOURS)
+        return [words for seed in seeds for words in self._contest(name, recipe, seed)]
+
+    def _contest(self, name: str, recipe: str, seed: int) -> list[str]:
+        print(f"{name}: {recipe}, seed {seed}", file=sys.stderr, flush=True)
         line = {"rival": name, "recipe": recipe, "seed": seed, "numbers": numbers(find_recipe(recipe))}
         try:
             command = ("-m", "benchmarks.accuracy.contest", name, recipe, "--seed", str(seed))
@@ -147,15 +164,19 @@ def _printed(*arguments: str, hours: float | None = None) -> dict[str, Any]:
     return answer
 
 
-def check_fashion(folder: Path) -> None:
-    """Raises DataError unless a folder holds a data set of Fashion-MNIST's shape that is not the bundled MNIST."""
-    from numnet.data.datasets import load_folder, load_mnist
+@cache
+def data_sha256(folder: Path | None) -> str:
+    """Of a data set's files, by which its runs are known, wherever it lies; None is the bundled MNIST."""
+    return load_dataset(folder).sha256
 
-    found, bundled = load_folder(folder), load_mnist()
+
+def check_fashion(folder: Path) -> None:
+    """Raises DataError unless a folder holds a data set of Fashion-MNIST's shape and with its labels."""
+    found = load_folder(folder)
     shape = (found.classes, found.inputs, len(found.test))
-    if shape != (bundled.classes, bundled.inputs, TEST_IMAGES) or found.training_sha256 == bundled.training_sha256:
+    if shape != (10, 784, TEST_IMAGES) or tuple(found.test.labels[: len(FASHION_LABELS)]) != FASHION_LABELS:
         raise DataError(
-            f"--fashion {folder}: {shape} classes, inputs and test images, or MNIST; expected Fashion-MNIST"
+            f"--fashion {folder}: {shape} classes, inputs and test images, or other labels; expected Fashion-MNIST"
         )
 
 

@@ -92,6 +92,19 @@ class Dataset:
         digest.update(np.ascontiguousarray(self.train.labels).data)
         return digest.hexdigest()
 
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256, in hex, of all of it: of the shape and the bytes of each split's images, then of its labels.
+
+        Of a data set as it was loaded; with the validation split trained on as well it is another one.
+        """
+        digest = hashlib.sha256()
+        for split in (self.validation, self.train, self.test):
+            for array in (split.images, split.labels):
+                digest.update(str(array.shape).encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
     def with_all_training_images(self) -> "Dataset":
         """The same data set with the validation split trained on as well: all rows in the files' own order."""
         images = np.concatenate((self.validation.images, self.train.images))

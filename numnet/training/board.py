@@ -1,94 +1,54 @@
-"""How a sweep shows how it gets on: a table that is drawn in place on a terminal, or a line for each run that ended."""
+"""How a sweep shows how it gets on: a table that is drawn in place on a terminal, or a line for each run that ended.
+
+Both are progress, and go to stderr.
+"""
 
 import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
-from numnet.errors import CheckpointError
-from numnet.training.grid import Trial, changes_in_words
-from numnet.training.results import Entry
+from numnet.training.sweeping import Row, Watch
 
 REDRAW_SECONDS = 0.5  # between two pictures: as often as one can read them
 STATES = ("running", "failed", "waiting", "done")  # in the order of what a person wants to see first
 
 
-@dataclass
-class Row:
-    """A trial and where it stands.
+class Shown(Watch):
+    """What is shown of a run.
 
-    attempts : how often it was started by this sweep
-    began : when it was started, time.monotonic()
-    entry : how it ended, once it did
+    test : whether its accuracy on the test images is; who still chooses among settings had better not see it
     """
 
-    trial: Trial
-    model: Path
-    state: Literal["running", "failed", "waiting", "done"] = "waiting"
-    attempts: int = 0
-    began: float = 0.0
-    entry: Entry | None = None
-    _seen: tuple[int, float] = (0, 0.0)  # when the model file was written, and the share that it held
+    def __init__(self, *, test: bool = False) -> None:
+        self.splits: tuple[str, ...] = ("validation", "test") if test else ("validation",)
 
-    @property
-    def name(self) -> str:
-        """What tells it from the others of its sweep, for people."""
-        return ", ".join([f"seed {self.trial.seed}", *changes_in_words(self.trial.changes)])
-
-    def share(self) -> float | None:
-        """The share of its steps that its model file holds, 0 to 1; None where it saved nothing yet."""
-        from numnet.training.checkpoint import read
-
-        try:
-            written = self.model.stat().st_mtime_ns
-            if written != self._seen[0]:
-                header = read(self.model).header
-                self._seen = (written, header.step / max(1, header.horizon))
-        except (OSError, CheckpointError):
-            return None
-        return self._seen[1]
+    def figures(self, row: Row) -> tuple[str, ...]:
+        """Seconds, then the accuracy on each of the splits, as far as they are known."""
+        if row.state == "running":
+            return (f"{time.monotonic() - row.began:.0f}", *("" for _ in self.splits))
+        train = row.entry.train if row.entry and row.entry.train else {}
+        seconds = train.get("train_seconds")
+        accuracies = (train.get(f"{split}_accuracy") for split in self.splits)
+        shares = ("-" if share is None else f"{100 * share:.2f} %" for share in accuracies)
+        return ("-" if seconds is None else f"{seconds:.1f}", *shares)
 
 
-class Watch:
-    """Is told how a sweep gets on, and keeps it to itself."""
-
-    def tick(self, rows: Sequence[Row]) -> None:
-        """At every look at the processes."""
-
-    def ended(self, row: Row) -> None:
-        """A run is done, or has failed for good."""
-
-    def close(self) -> None:
-        """The sweep has ended."""
-
-
-def _figures(row: Row) -> tuple[str, str, str]:
-    """Seconds, validation and test accuracy of a run, as far as they are known."""
-    if row.state == "running":
-        return f"{time.monotonic() - row.began:.0f}", "", ""
-    train = row.entry.train if row.entry and row.entry.train else {}
-    seconds = train.get("train_seconds")
-    accuracies = (train.get(f"{split}_accuracy") for split in ("validation", "test"))
-    validation, test = ("-" if share is None else f"{100 * share:.2f} %" for share in accuracies)
-    return "-" if seconds is None else f"{seconds:.1f}", validation, test
-
-
-class Lines(Watch):
+class Lines(Shown):
     """For a file or a pipe: a line for each run that ends."""
 
     def ended(self, row: Row) -> None:
         """Print how it went."""
-        seconds, validation, test = _figures(row)
-        print(f"{row.name}: {row.state}, validation {validation}, test {test}, {seconds} s", flush=True)
+        seconds, *shares = self.figures(row)
+        accuracies = ", ".join(f"{split} {share}" for split, share in zip(self.splits, shares, strict=True))
+        print(f"{row.name}: {row.state}, {accuracies}, {seconds} s", file=sys.stderr, flush=True)
 
 
-class Board(Watch):
+class Board(Shown):
     """For a terminal: all runs, drawn in place, as many as fit."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, test: bool = False) -> None:
+        super().__init__(test=test)
         self._drawn, self._last = 0, 0.0
 
     def tick(self, rows: Sequence[Row]) -> None:
@@ -96,7 +56,7 @@ class Board(Watch):
         if time.monotonic() - self._last < REDRAW_SECONDS:
             return
         width, height = _terminal_size()
-        lines = [line[: width - 1] for line in _board(rows, height - 1)]
+        lines = [line[: width - 1] for line in self._lines(rows, height - 1)]
         self.close()
         print("\n".join(lines), file=sys.stderr, flush=True)
         self._drawn, self._last = len(lines), time.monotonic()
@@ -106,6 +66,21 @@ class Board(Watch):
         if self._drawn:
             print(f"\x1b[{self._drawn}F\x1b[J", end="", file=sys.stderr, flush=True)
         self._drawn = 0
+
+    def _lines(self, rows: Sequence[Row], height: int) -> list[str]:
+        """The live table in at most `height` lines, at least 3; what is left out is counted."""
+        head = ", ".join(f"{sum(row.state == state for row in rows)} {state}" for state in STATES)
+        room = max(1, height - 2)
+        left_out = []
+        if len(rows) > room:
+            left_out = [f"… and {len(rows) - room + 1} more"]
+            rows = sorted(rows, key=lambda row: STATES.index(row.state))[: room - 1]
+        table = [
+            ("state", "seconds", *self.splits, "run"),
+            *((_state(row), *self.figures(row), _name(row)) for row in rows),
+        ]
+        form = "{:<14}{:<9}" + "{:<12}" * len(self.splits) + "{}"
+        return [head, *(form.format(*line) for line in table), *left_out]
 
 
 def _terminal_size() -> tuple[int, int]:
@@ -117,21 +92,11 @@ def _terminal_size() -> tuple[int, int]:
     return columns or 80, lines or 24
 
 
-def _board(rows: Sequence[Row], height: int) -> list[str]:
-    """The live table in at most `height` lines, at least 3; what is left out is counted."""
-    head = ", ".join(f"{sum(row.state == state for row in rows)} {state}" for state in STATES)
-    room = max(1, height - 2)
-    left_out = []
-    if len(rows) > room:
-        left_out = [f"… and {len(rows) - room + 1} more"]
-        rows = sorted(rows, key=lambda row: STATES.index(row.state))[: room - 1]
-    table = [
-        ("state", "seconds", "validation", "test", "run"),
-        *((_state(row), *_figures(row), row.name) for row in rows),
-    ]
-    return [head, *("{:<14}{:<9}{:<12}{:<10}{}".format(*line) for line in table), *left_out]
-
-
 def _state(row: Row) -> str:
     share = row.share() if row.state == "running" else None
     return row.state if share is None else f"{row.state} {share:.0%}"
+
+
+def _name(row: Row) -> str:
+    """A run's name; it may wait for what is not on the board."""
+    return f"for another process: {row.name}" if row.held and row.state == "waiting" else row.name

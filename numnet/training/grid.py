@@ -23,8 +23,9 @@ class Trial:
     """One run of a sweep: all that its result is a function of, so two trials that are equal need one run.
 
     changes : numbers of the recipe that the grid replaces, by name
-    data : the folder of the data set; None is the bundled MNIST
-    code : the commit or the version that runs
+    data : the folder of the data set, wherever it lies just now; None is the bundled MNIST
+    code : sources.code_digest of what runs
+    data_sha256 : Dataset.sha256 of what it runs on; "" where nobody has looked
     """
 
     recipe: str
@@ -33,11 +34,13 @@ class Trial:
     kernels: str
     data: str | None
     code: str
+    data_sha256: str = ""
 
     @property
     def key(self) -> str:
-        """The same text for the same trial, also after a way through a file."""
-        return json.dumps(asdict(self), sort_keys=True)
+        """The same text for the same trial, also after a way through a file, and when its data were moved."""
+        known = {name: value for name, value in asdict(self).items() if name != "data"}
+        return json.dumps(known, sort_keys=True)
 
     @property
     def file_name(self) -> str:
@@ -124,13 +127,14 @@ def trials(
     kernels: str,
     data: str | None,
     code: str,
+    data_sha256: str,
 ) -> list[Trial]:
     """Every setting with every seed, each trial once; all settings with the first seed come first.
 
     So a sweep that is left early has something to say about each setting.
     """
     _refuse_too_many(len(grid) * len(seeds))
-    found = (Trial(recipe, setting, seed, kernels, data, code) for seed in seeds for setting in grid)
+    found = (Trial(recipe, setting, seed, kernels, data, code, data_sha256) for seed in seeds for setting in grid)
     return list({trial.key: trial for trial in found}.values())
 
 

@@ -16,6 +16,8 @@ from types import ModuleType
 
 from numnet.errors import CheckpointError
 
+LOCK = ".lock"  # behind the name of the file that it keeps for one writer
+
 fcntl: ModuleType | None
 try:
     import fcntl
@@ -116,7 +118,7 @@ def sole_writer(path: Path) -> Iterator[None]:
         print(f"numnet: this system has no file locks: let no other run write {path}", file=sys.stderr)
         yield
         return
-    lock = path.with_name(f"{path.name}.lock")
+    lock = path.with_name(f"{path.name}{LOCK}")
     descriptor = _lock(lock, path)
     try:
         yield

@@ -1,7 +1,6 @@
 """Keeping a run: when its model file is written, and how a run ends early without losing anything."""
 
 import re
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from numnet.training.callbacks import Callback, Run
 from numnet.training.checkpoint import Checkpoint, read, snapshot, write
 from numnet.training.recipes import Recipe
 from numnet.training.safe_file import sole_writer
+from numnet.training.signals import NotedSignals
 
 
 class Interval(NamedTuple):
@@ -162,29 +162,21 @@ class StopAt(Callback):
 
 
 class StopOnSignal(Callback):
-    """Lets Ctrl-C or SIGTERM end a run after the step that it is in; a second one ends it on the spot.
+    """Lets Ctrl-C or SIGTERM end a run after the step that it is in; a second one ends it on the spot."""
 
-    received : the signal's number, or None
-    """
+    def __init__(self) -> None:
+        self._signals = NotedSignals()
 
-    received: int | None = None
+    @property
+    def received(self) -> int | None:
+        """The signal's number, or None."""
+        return self._signals.received
 
     def on_start(self, run: Run) -> None:
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        self._before = {number: how for number, how in before.items() if how not in (signal.SIG_IGN, None)}
-        for number in self._before:  # one that is ignored, as in the background of a script, stays so
-            signal.signal(number, self._note)
+        self._signals.start()
 
     def on_step(self, run: Run) -> None:
         run.stopping = run.stopping or self.received is not None
 
     def on_end(self, run: Run) -> None:
-        self._restore()
-
-    def _note(self, number: int, frame: object) -> None:
-        self.received = number
-        self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        self._signals.stop()

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from numnet.training.board import Row
 from numnet.training.grid import changes_in_words
+from numnet.training.sweeping import Row
 
 
 class Spread(NamedTuple):
@@ -40,7 +40,8 @@ class Standing:
     """What a setting came to over its seeds.
 
     runs, done, failed : how many there are, have a result, and failed
-    validation_accuracy, test_accuracy : 0 to 1; None where no run tells
+    validation_accuracy : 0 to 1; None where no run tells
+    test_accuracy : the same, and None where nobody asked for it
     train_seconds : of the runs that went through in one piece; None where none did
     peak_mib : MiB
     """
@@ -55,19 +56,20 @@ class Standing:
     peak_mib: Spread | None
 
 
-def standings(rows: Sequence[Row]) -> list[Standing]:
+def standings(rows: Sequence[Row], *, test: bool = False) -> list[Standing]:
     """One for each setting, by the mean validation accuracy; those without one last, in the grid's order.
 
     The test accuracy has no say: who chooses by it has no images left to say how good the choice is.
+    test : whether it is told at all
     """
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(" ".join(changes_in_words(row.trial.changes)), []).append(row)
-    found = [_standing(group) for group in groups.values()]
+    found = [_standing(group, test) for group in groups.values()]
     return sorted(found, key=lambda one: -one.validation_accuracy.mean if one.validation_accuracy else 1.0)
 
 
-def _standing(rows: Sequence[Row]) -> Standing:
+def _standing(rows: Sequence[Row], test: bool) -> Standing:
     entries = [row.entry for row in rows if row.entry]
     results = [entry.train for entry in entries if entry.train is not None]
     return Standing(
@@ -76,7 +78,7 @@ def _standing(rows: Sequence[Row]) -> Standing:
         done=len(results),
         failed=sum(row.state == "failed" for row in rows),
         validation_accuracy=spread(result.get("validation_accuracy") for result in results),
-        test_accuracy=spread(result.get("test_accuracy") for result in results),
+        test_accuracy=spread(result.get("test_accuracy") for result in results if test),
         train_seconds=spread(
             entry.train.get("train_seconds") for entry in entries if entry.train and not entry.resumed
         ),

@@ -11,9 +11,10 @@ import pytest
 
 from benchmarks.accuracy import __main__ as door
 from benchmarks.accuracy import table
-from benchmarks.accuracy.lines import Record
-from benchmarks.accuracy.running import Runner, check_fashion
+from benchmarks.accuracy.lines import Record, now
+from benchmarks.accuracy.running import Runner, check_fashion, data_sha256
 from benchmarks.accuracy.table import Committee, Setting
+from numnet.data.datasets import Dataset
 from numnet.errors import DataError, RecipeError
 from numnet.training.recipes import find_recipe
 
@@ -56,6 +57,26 @@ def test_what_is_lacking_is_run_once_and_after_a_stop_the_rest(runner: Runner) -
 
 
 @pytest.mark.slow
+def test_a_timed_run_in_parts_is_run_again_from_nothing_and_with_anew_every_run(runner: Runner) -> None:
+    runner.settings([TIMED])
+    first, second = lines(runner)
+    text = [json.dumps({**first, "resumed": True}), json.dumps(second)]  # as if the first had been left on its way
+    runner.record.runs_file.write_text("".join(f"{line}\n" for line in text))
+    assert runner.record.lacking(TIMED) == [0]
+    assert runner.settings([TIMED]) == []
+    *_, again = lines(runner)
+    assert len(lines(runner)) == 3
+    assert (again["trial"]["seed"], again["resumed"], again["jobs"]) == (0, False, 1)  # though its model was there
+    assert runner.record.lacking(TIMED) == []
+    anew = Runner(Record(runner.record.folder, since=now()), runner.models)
+    assert anew.settings([TIMED]) == []
+    assert [line["resumed"] for line in lines(runner)[3:]] == [False, False]
+    assert [run.sha256 for run in anew.record.runs(TIMED)] == [
+        line["train"]["parameters_sha256"] for line in (first, second)
+    ]
+
+
+@pytest.mark.slow
 def test_a_committee_waits_for_its_members_and_answers_once(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     short = find_recipe("strong").changed(**SMALL)
     monkeypatch.setattr("benchmarks.accuracy.table.find_recipe", lambda name: short)
@@ -65,11 +86,12 @@ def test_a_committee_waits_for_its_members_and_answers_once(runner: Runner, monk
     runner.settings([TIMED])
     made = [json.dumps({**line, "trial": {**line["trial"], "changes": {}}}) for line in lines(runner)]
     runner.record.runs_file.write_text("\n".join(made) + "\n")
-    runner.record.note(members)
+    runner.record.note(members, data_sha256(None))
     assert runner.committee(committee) == []
     found = runner.record.committee(committee, runner.record.runs(members))
     assert found is not None
-    assert found["errors"] == round(10_000 * (1 - found["evaluate"]["accuracy"]))
+    (line,) = (runner.record.folder / "committees.jsonl").read_text().splitlines()
+    assert found.errors == round(10_000 * (1 - json.loads(line)["evaluate"]["accuracy"]))
     for model in runner.models.glob("*.npz"):
         model.unlink()
     assert runner.committee(committee) == []
@@ -137,6 +159,11 @@ def test_a_folder_that_is_not_fashion_mnist_is_refused(tiny_data: Path) -> None:
         check_fashion(tiny_data)
     with pytest.raises(DataError, match="expected Fashion-MNIST"):
         check_fashion(ROOT / "numnet" / "data" / "mnist")
+
+
+def test_data_are_known_by_what_they_are_and_not_by_a_folder(tiny_data: Path, mnist: Dataset) -> None:
+    assert data_sha256(None) == data_sha256(ROOT / "numnet" / "data" / "mnist") == mnist.sha256
+    assert data_sha256(tiny_data) != mnist.sha256
 
 
 needs_frameworks = pytest.mark.skipif(

@@ -64,15 +64,16 @@ def test_the_settings_are_the_product_of_the_axes() -> None:
 
 def test_every_setting_has_its_first_seed_before_any_has_its_second_and_none_is_there_twice() -> None:
     grid = [{"learning_rate": 0.1}, {"learning_rate": 0.2}, {"learning_rate": 0.1}]
-    found = trials("strong", grid, (5, 3), kernels="numba", data=None, code="1")
+    found = trials("strong", grid, (5, 3), kernels="numba", data=None, code="1", data_sha256="2")
     assert [(trial.seed, trial.changes["learning_rate"]) for trial in found] == [(5, 0.1), (5, 0.2), (3, 0.1), (3, 0.2)]
 
 
 def test_more_runs_than_anyone_means_are_refused_at_once() -> None:
+    rest = {"kernels": "numba", "data": None, "code": "1", "data_sha256": "2"}
     for refused in (
         lambda: parse_seeds("0..99999999999"),
         lambda: settings([(name, ("1",) * 100) for name in "abc"]),
-        lambda: trials("strong", [{"a": n} for n in range(101)], range(100), kernels="numba", data=None, code="1"),
+        lambda: trials("strong", [{"a": n} for n in range(101)], range(100), **rest),
     ):
         with pytest.raises(RecipeError, match="more than 10,000 runs"):
             refused()
@@ -97,10 +98,11 @@ def test_a_trial_has_the_same_key_after_a_way_through_json_and_another_has_anoth
     assert Trial(**json.loads(json.dumps(asdict(TRIAL)))).key == TRIAL.key
     others = [
         {"recipe": "intended"}, {"changes": {"hidden": (9, 8)}}, {"seed": 4}, {"kernels": "textbook"},
-        {"data": "x"}, {"code": "6a353b2+"},
+        {"data_sha256": "x"}, {"code": "6a353b3"},
     ]  # fmt: skip
     trials_apart = [TRIAL, *(replace(TRIAL, **other) for other in others)]
     assert len({trial.key for trial in trials_apart}) == len({trial.file_name for trial in trials_apart}) == 7
+    assert replace(TRIAL, data="moved").key == TRIAL.key
 
 
 def test_a_file_name_is_readable_short_and_leads_nowhere_else() -> None:
