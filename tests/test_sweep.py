@@ -448,7 +448,8 @@ def test_on_a_terminal_the_table_is_drawn_in_place_and_never_higher_or_wider_tha
 ) -> None:
     reader, writer = pty.openpty()
     fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 6, 70, 0, 0))
-    with sweeping(tiny_data, environment, *QUICK, "--seeds", "0..2", cwd=folder, stderr=writer) as run:
+    one_by_one = ("--seeds", "0..5", "--jobs", "1")  # eight runs to go: longer than it takes to draw twice
+    with sweeping(tiny_data, environment, *QUICK, *one_by_one, cwd=folder, stderr=writer) as run:
         os.close(writer)
         drawn = b"".join(iter(lambda: read(reader), b"")).decode().replace("\r\n", "\n")
         table, _ = run.communicate(timeout=60)
@@ -460,9 +461,9 @@ def test_on_a_terminal_the_table_is_drawn_in_place_and_never_higher_or_wider_tha
         lines = picture.splitlines()
         assert len(lines) == int(height) == 5  # and the line that the cursor is on
         assert max(map(len, lines)) == 69
-        assert re.fullmatch(r"\d running, 0 failed, \d waiting, \d done", lines[0])
+        assert re.fullmatch(r"\d running, 0 failed, \d waiting, \d+ done", lines[0])
         assert lines[1].split() == ["state", "seconds", "validation", "run"]
-        assert lines[-1] == "… and 4 more"
+        assert lines[-1] == "… and 10 more"
     assert pictures[0].splitlines()[2].startswith("running ")
     assert table.splitlines()[0].split() == ["setting", "runs", "validation", "seconds", "MiB"]
 

@@ -11,6 +11,7 @@ import pytest
 from numnet.data.augment import Distorter, Distortion
 from numnet.explain import scene as scenes
 from numnet.explain.mix import mixed
+from numnet.explain.trace import Trace
 from numnet.explain.walk import Walk
 from numnet.kernels import textbook
 
@@ -51,9 +52,12 @@ def test_a_kernel_that_distorts_otherwise_is_called_wrong(
     model, flags = tmp_path / "m.npz", ("--kernels", "textbook", "--hidden", 8, "--steps", 9, "--stop-at", 3, "--quiet")
     line = ("--data", tiny_folder, "--distortion", 0.5, "--save", model)
     assert numnet_command("-m", "numnet.train", *flags, *line).returncode == 0
-    args = Namespace(model=model, recipe=None, steps=None, data=tiny_folder, batch=4, seed=None, kernels="textbook")
+    asked = {"model": model, "data": tiny_folder, "batch": 4, "kernels": "textbook"}
 
-    trace = Walk(scenes.scene(args)).trace()
+    def traced() -> Trace:
+        return Walk(scenes.scene(Namespace(**asked, recipe=None, steps=None, seed=None))).trace()
+
+    trace = traced()
     assert trace.passed
     (x,) = trace.stages[0].quantities
     assert x.entry.text.count(" * ") == 4
@@ -66,5 +70,5 @@ def test_a_kernel_that_distorts_otherwise_is_called_wrong(
         arguments[-1][:] *= 0.999
 
     monkeypatch.setattr(textbook, "distort", spoiled)
-    trace = Walk(scenes.scene(args)).trace()
+    trace = traced()
     assert [q.name for stage in trace.stages for q in stage.quantities if q.verdict == "WRONG"] == ["x"]

@@ -23,7 +23,11 @@ def copy(tmp_path: Path) -> Path:
 @pytest.fixture
 def said(numnet_command: Command, copy: Path) -> Callable[[], list[str]]:
     """The digest and the commit, as the copy tells them."""
-    return lambda: numnet_command("-c", SAID, cwd=copy.parent).stdout.split()
+
+    def ask() -> list[str]:
+        return numnet_command("-c", SAID, cwd=copy.parent).stdout.split()
+
+    return ask
 
 
 def test_a_digest_is_of_names_and_contents(tmp_path: Path) -> None:
