@@ -168,7 +168,7 @@ def _process(results: Results) -> list[Goal]:
         what, cold = "`python -m numnet.train`, empty cache", median(empty[TRAIN])
         other = median(warm[rival]).median
         goal = judged(what, cold, other, 8, _seconds, at_most=True, reason=reasons.of_compiling(results))
-        goals.append(goal._replace(asked=((f"{title}'s {goal.asked[0][0]}", goal.asked[0][1]), goal.asked[1])))
+        goals.append(goal._replace(asked=((f"{goal.asked[0][0]} of {title}", goal.asked[0][1]), goal.asked[1])))
     return goals + _memory(results)
 
 
