@@ -119,7 +119,7 @@ def _reserved(args: Namespace) -> AbstractContextManager[None]:
 
 def parse(argv: Sequence[str] | None) -> Namespace:
     """The flags, each of the right kind."""
-    listing = "\n".join(f"  {recipe.name:<10} {recipe.about}" for recipe in RECIPES.values())
+    listing = "\n".join(f"  {recipe.name:<12} {recipe.about}" for recipe in RECIPES.values())
     parser = Parser("numnet train", f"Train a network on images of digits.\n\nrecipes:\n{listing}")
     add_flags(parser)
     return parser.parse_args(argv)

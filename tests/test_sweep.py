@@ -377,9 +377,10 @@ def test_a_torn_last_line_is_said_and_mended(sweep: Sweeping, folder: Path) -> N
 
 
 def test_a_run_that_is_refused_fails_at_once_and_the_others_go_on(sweep: Sweeping, tmp_path: Path) -> None:
-    run = sweep(tmp_path, *SMALL, "--seeds", "4", "--grid", "learning_rate=1e30,1e-3", "--grid", "steps=20")
+    grid = ("--grid", "weight_decay=0", "--grid", "learning_rate=1e30,1e-3", "--grid", "steps=20")
+    run = sweep(tmp_path, *SMALL, "--seeds", "4", *grid)
     assert run.returncode == 1
-    failure = "seed 4, hidden=9,8,7, batch_size=50, learning_rate=1e+30, steps=20"
+    failure = "seed 4, hidden=9,8,7, batch_size=50, weight_decay=0.0, learning_rate=1e+30, steps=20"
     *progress, last = run.stderr.splitlines()
     assert last.startswith(f"numnet: {failure} failed, exit code 2: numnet: step 1: the loss is nan")
     assert sorted(line.partition(": ")[2].partition(",")[0] for line in progress) == ["done", "failed"]

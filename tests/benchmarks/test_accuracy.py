@@ -26,7 +26,12 @@ HERE = "a machine"
 
 @pytest.fixture(autouse=True)
 def small_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two recipes that numnet has and one that it has not; what is switched off is `strong`'s; this code is abc."""
+    """Two recipes, one of them with numbers of these tests' own, and one that is nobody's; this code is abc.
+
+    What is switched off is `strong`'s, which has a dropout and a schedule, and no other piece.
+    """
+    own = {"dropout": (0.3, 0.3, 0.3), "learning_rate": 2e-3, "weight_decay": 0.0, "label_smoothing": 0.0}
+    monkeypatch.setitem(recipes.RECIPES, "strong", replace(recipes.RECIPES["strong"], **own))
     monkeypatch.setattr(table, "SETTINGS", (STRONG, Setting("intended", 2), Setting("nobody", 5)))
     monkeypatch.setattr(table, "GOALS", GOALS)
     monkeypatch.setattr(table, "COMMITTEES", (TOGETHER,))

@@ -28,7 +28,7 @@ def test_a_task_is_as_long_as_the_recipe_is_for_numnet(epochs: float, images: st
     recipe = find_recipe("strong").changed(epochs=epochs, images=images)
     task = Task(recipe, 0, 1)
     assert task.sizes == (SIDE**2, 512, 256, 128, CLASSES)
-    assert task.steps == count_steps(None, epochs, 128, 55_000 if images == "train" else 60_000)
+    assert task.steps == count_steps(None, epochs, recipe.batch_size, 55_000 if images == "train" else 60_000)
 
 
 @pytest.mark.parametrize("changes", [{"optimizer": "sgd"}, {"activation": "linear"}, {"patience": 2}])

@@ -172,7 +172,21 @@ def test_of_a_run_with_aids_the_very_next_step_is_explained(
     """Its distorted images, its smoothed loss, its rate amid the warm-up, its clipped and decayed step, its average."""
     model, flags = tmp_path / "m.npz", ("--data", tiny_folder, "--kernels", "textbook", "--hidden", "8,7,6")
     aids = ("--distortion", 0.3, "--label-smoothing", 0.2, "--clip", 0.1, "--weight-decay", 0.5, "--average", 0.5)
-    run = ("--recipe", "strong", "--schedule", "cosine", "--warmup", 9, "--images", "all", *aids, "--steps", 30)
+    run = (
+        "--recipe",
+        "strong",
+        "--schedule",
+        "cosine",
+        "--warmup",
+        9,
+        "--images",
+        "all",
+        *aids,
+        "--steps",
+        30,
+        "--batch-size",
+        128,
+    )
     saved = numnet_command("-m", "numnet.train", *flags, *run, "--stop-at", 3, "--save", model, "--quiet")
     assert saved.returncode == 0, saved.stderr
 

@@ -268,7 +268,7 @@ def test_training_never_looks_at_the_test_images(tiny_folder: Path, images: str)
 
 
 def test_a_recipe_says_which_images_it_trains_on() -> None:
-    assert find_recipe("strong").changed(images="all").describe(784, 10).endswith(", 10 epochs, images all")
+    assert find_recipe("intended").changed(images="all").describe(784, 10).endswith(", 1000 steps, images all")
     assert "images" not in find_recipe("strong").describe(784, 10)
 
 

@@ -30,7 +30,20 @@ def test_every_recipe_is_possible_and_described() -> None:
         recipe.check()
         assert recipe.name == name
         assert (recipe.steps is None) != (recipe.epochs is None)
-        assert recipe.describe(784, 10).startswith(f"{name}: 784-512-256-128-10, {recipe.activation}, dropout ")
+        sizes = "-".join(map(str, (784, *recipe.hidden, 10)))
+        assert recipe.describe(784, 10).startswith(f"{name}: {sizes}, {recipe.activation}, dropout ")
+
+
+@pytest.mark.parametrize("name", ["tutorial", "intended", "strong"])
+def test_the_tutorials_layer_sizes_are_kept_where_it_is_measured_against(name: str) -> None:
+    assert find_recipe(name).hidden == (512, 256, 128)
+
+
+@pytest.mark.parametrize("name", ["swift", "record", "record-large"])
+def test_a_recipe_for_the_record_ends_with_its_last_epoch_on_all_images(name: str) -> None:
+    """It could not look for a better one: there is no image left that it was not trained on, but for the test's."""
+    recipe = find_recipe(name)
+    assert (recipe.images, recipe.patience) == ("all", 0)
 
 
 def test_an_unknown_recipe_gets_the_nearest_name() -> None:
