@@ -1,6 +1,6 @@
 """What the recipes are there to reach, through the command line.
 
-`strong` is given four of its eight epochs here; the 98.4 % of the whole recipe, a mean over five seeds, is measured by
+`strong` is given four of its seven epochs here; the 98.4 % of the whole recipe, a mean over five seeds, is measured by
 docs/figures.py.
 """
 

@@ -34,7 +34,7 @@ SMALL = ("--recipe", "strong", "--kernels", "textbook", "--grid", "hidden=9,8,7;
 QUICK = (*SMALL, "--seeds", "0..1", "--grid", "learning-rate=1e-2,1e-3", "--grid", "steps=20")
 RUNS = [(0.01, 0), (0.001, 0), (0.01, 1), (0.001, 1)]
 # A second or so each, to be killed amid it; dropout and a schedule are on the way.
-LONG = (*SMALL, "--seeds", "0..1", "--grid", "steps=1000", "--save-every", "100")
+LONG = (*SMALL, "--grid", "dropout=0.1,0.2,0.3;", "--seeds", "0..1", "--grid", "steps=1000", "--save-every", "100")
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,6 @@ from benchmarks.accuracy.table import (
     CONTESTS,
     MNIST,
     RIVAL_HOURS,
-    RIVAL_SEEDS,
-    RIVALS,
     TEST_IMAGES,
     Committee,
     Setting,
@@ -117,15 +115,15 @@ class Runner:
 
     def rivals(self) -> list[str]:
         """Have every rival train with every recipe of its part that numnet has; why one could not, in words."""
-        tasks = [(name, recipe) for recipe in CONTESTS if recipe in RECIPES for name in RIVALS]
+        tasks = [task for task in CONTESTS if task[1] in RECIPES]
         return [words for task in tasks for words in self.rival(*task)]
 
-    def rival(self, name: str, recipe: str) -> list[str]:
-        """Have a rival train with a recipe's numbers, once for each seed whose line is lacking; what failed, in words.
+    def rival(self, name: str, recipe: str, count: int) -> list[str]:
+        """Have a rival train with a recipe's numbers, for each of so many seeds that has no line; what failed.
 
         One step before, of which nothing is kept, reads its libraries from the disk: numnet's were read as well.
         """
-        seeds = [seed for seed in range(RIVAL_SEEDS) if self.record.lacks_rival(name, find_recipe(recipe), seed)]
+        seeds = [seed for seed in range(count) if self.record.lacks_rival(name, find_recipe(recipe), seed)]
         if not seeds:
             return []
         print(f"{name}: {recipe}, a step to get ready", file=sys.stderr, flush=True)

@@ -177,7 +177,8 @@ def rivals(record: Record) -> str:
             with AdamW, as the frameworks' own communities write it; initial weights and random numbers are their own.
             Images are distorted by what each framework offers, as strongly as numnet distorts them where it can. Each
             run is a process on all cores, timed from its start, after one of a single step; numnet's row is the mean of
-            its seeds, on the same machine."""),
+            its seeds, on the same machine. Keras distorts image by image, which takes so long that it has fewer
+            runs."""),
         table(("", "recipe", "seed", "errors", "accuracy", "seconds", "MiB at most", "commit"), _rival_rows(record)),
         "\n".join(f"- {title}: {prose(about)}" for title, about in abouts.items()),
         section("Could not be measured:", "\n".join(dict.fromkeys(failed))) if failed else "",
@@ -196,14 +197,11 @@ class Contest(NamedTuple):
 def contests(record: Record) -> list[Contest]:
     """Each rival with each recipe and seed, on the machine that numnet's own row is of, where there is one."""
     found: list[Contest] = []
-    for recipe in asked.CONTESTS:
+    for name, recipe, count in asked.CONTESTS:
         if recipe in RECIPES:
             machine = next((run.environment for run in record.runs(setting_of(recipe))), None)
-            found += [
-                Contest(name, recipe, seed, record.rival(name, find_recipe(recipe), seed, machine))
-                for name in asked.RIVALS
-                for seed in range(asked.RIVAL_SEEDS)
-            ]
+            numbers = find_recipe(recipe)
+            found += [Contest(name, recipe, seed, record.rival(name, numbers, seed, machine)) for seed in range(count)]
     return found
 
 

@@ -73,7 +73,7 @@ def test_plain_numpy_opens_a_model_file(tmp_path: Path) -> None:
 
 
 def test_a_file_from_before_there_were_aids_is_of_a_run_without_them() -> None:
-    recipe = find_recipe("strong").changed(hidden=(5,), dropout=0.25, weight_decay=0.0, label_smoothing=0.0)
+    recipe = find_recipe("strong").changed(hidden=(5,), dropout=(0.25,), weight_decay=0.0, label_smoothing=0.0)
     with np.load(io.BytesIO(encode(snapshot(network(), recipe=recipe, horizon=9)))) as members:
         header, parameters = json.loads(str(members["header"])), members["parameters"]
     younger = ["distortion", "warmup", "weight_decay", "label_smoothing", "average", "clip", "patience", "images"]
