@@ -4,33 +4,26 @@ Between `<!-- figure: NAME -->` and `<!-- end -->` stands what the function NAME
 """
 
 import functools
-import json
 import os
-import platform
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import llvmlite
-import numba
 import numpy as np
 from PIL import Image, ImageDraw
 
 from numnet.data.datasets import load_mnist
-from numnet.doctor import cpu_name
 from numnet.nn.layers import Dense
 from numnet.nn.network import Network
 from numnet.training.loop import fit
-from numnet.training.recipes import RECIPES, find_recipe
+from numnet.training.recipes import find_recipe
 
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "pictures"
-SEEDS = range(5)  # one seed's accuracy says little: at 98.4 % chance alone moves it by 0.25 points either way
 
 TILE, GAP, CAPTION = 112, 12, 18  # pixels: 28 of the image at four times their size
 
@@ -103,32 +96,8 @@ def _explained(*words: str) -> str:
 
 
 def recipes() -> str:
-    """Each recipe's accuracy over five seeds, on MNIST and, where FASHION_MNIST names a folder of it, there too."""
-    rows = ["| recipe | what | data | test accuracy, mean of 5 seeds (lowest to highest) | seconds to train |"]
-    rows.append("| --- | --- | --- | --- | --- |")
-    rows += [_recipe_row(name, recipe.about, "MNIST") for name, recipe in RECIPES.items()]
-    if folder := os.environ.get("FASHION_MNIST"):
-        rows.append(_recipe_row("strong", "the same numbers on other data", "Fashion-MNIST", "--data", folder))
-    return "\n".join(
-        [*rows, "", f"Measured on {_machine()}; the seconds are a median, from the first update to the last."]
-    )
-
-
-def _recipe_row(name: str, about: str, data: str, *flags: str) -> str:
-    reports = [
-        json.loads(run("-m", "numnet.train", "--recipe", name, "--seed", str(s), "--json", *flags)) for s in SEEDS
-    ]
-    accuracy = [report["test_accuracy"] for report in reports]
-    seconds = statistics.median(report["train_seconds"] for report in reports)
-    spread = f"{statistics.mean(accuracy):.2%} ({min(accuracy):.2%} to {max(accuracy):.2%})"
-    return f"| `{name}` | {about} | {data} | {spread} | {seconds:.1f} |"
-
-
-def _machine() -> str:
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, Numba {numba.__version__}"
-    return (
-        f"{len(os.sched_getaffinity(0))} cores of an {cpu_name()} ({llvmlite.binding.get_host_cpu_name()}), {versions}"
-    )
+    """Each recipe's accuracy over its seeds, by the lines that `make accuracy` keeps."""
+    return run("-m", "benchmarks.accuracy", "--readme").rstrip()
 
 
 def benchmark() -> str:

@@ -16,6 +16,7 @@ from numnet.errors import RecipeError
 from numnet.training.board import Board, Lines
 from numnet.training.flags import RECIPE_FLAGS, add_flags, refuse_unknown, resolve
 from numnet.training.grid import Trial, changes_in_words, check_name, parse_axis, parse_seeds, settings, trials
+from numnet.training.recipes import find_recipe
 from numnet.training.results import Results
 from numnet.training.safe_file import sole_writer
 from numnet.training.sources import code_digest
@@ -89,6 +90,7 @@ def plan(args: Namespace) -> list[Trial]:
         raise RecipeError(f"--jobs {args.jobs}: expected at least 1")
     seeds = parse_seeds(args.seeds)
     grid = [_understood(args, setting) for setting in settings([parse_axis(text) for text in args.grid])]
+    _refuse_without_validation(args.recipe, grid)
     from numnet.data.datasets import load_dataset
 
     dataset = load_dataset(args.data)  # what is wrong with it is said once, and not by every run
@@ -109,6 +111,15 @@ def _understood(args: Namespace, setting: dict[str, str]) -> dict[str, Any]:
     given = parser.parse_args([*flags, f"--save-every={args.save_every}", "--save=model.npz"])
     refuse_unknown(resolve(given), args.kernels)
     return {name: getattr(given, name) for name in setting}
+
+
+def _refuse_without_validation(recipe: str, grid: Sequence[dict[str, Any]]) -> None:
+    """Raises RecipeError where settings are to be compared, and one of them trains on the images to compare them by."""
+    if len(grid) > 1 and any(find_recipe(recipe).changed(**setting).images == "all" for setting in grid):
+        raise RecipeError(
+            f"recipe {recipe} trains on all images, so that none is left to choose a setting by: "
+            "add --grid images=train"
+        )
 
 
 def _say_interrupted(sweep: Sweep) -> int:

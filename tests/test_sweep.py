@@ -418,6 +418,8 @@ def test_two_sweeps_do_not_write_one_file(
         ("--grid activation=relu,rely", "unknown activation 'rely'"),
         ("--grid steps=5 --grid epochs=1", "not allowed with"),
         ("--grid steps=0", "0 steps"),
+        ("--recipe swift --grid epochs=1,2", "recipe swift trains on all images, so that none is left to choose"),
+        ("--grid images=train,all", "add --grid images=train"),
         ("--grid steps", "--grid steps: expected a name and its values"),
         ("--seeds 4..0", "--seeds 4..0"),
         ("--jobs 0", "--jobs 0: expected at least 1"),

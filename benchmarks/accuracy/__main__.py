@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks.accuracy import table
 from benchmarks.accuracy.lines import Record, now
 from benchmarks.accuracy.page import page
+from benchmarks.accuracy.readme import summary
 from benchmarks.accuracy.running import Interrupted, Runner, check_fashion, runnable
 from benchmarks.accuracy.table import Setting
 from benchmarks.samples import RESULTS, ROOT
@@ -29,18 +30,23 @@ MODELS = Path("benchmarks", "models")  # not in build/: what took hours is not f
 def main(argv: Sequence[str] | None) -> int:
     """Run what is lacking of the parts that were asked for, and write the page; the exit code."""
     args = parse(argv)
+    if args.readme:
+        print(summary(Record(args.results)))
+        return 0
     failed: list[str] = []
+    code = 0
     try:
         if not args.page:
-            runner = Runner(Record(args.results, since=now() if args.anew else ""), args.models, args.fashion)
+            runner = Runner(Record(args.results, since=args.since), args.models, args.fashion)
             failed = run(runner, args.only)
     except Interrupted as interrupted:
-        print("numnet: interrupted; the same command, without --anew, goes on from here", file=sys.stderr)
-        return 128 + int(interrupted.args[0])
+        code = 128 + int(interrupted.args[0])
+        given = f" with --since {args.since}" if args.since else ""
+        print(f"numnet: interrupted; the same command{given} goes on from here", file=sys.stderr)
     for words in failed:
         print(f"numnet: {words}", file=sys.stderr)
     write(Record(args.results), args.docs)
-    return 1 if failed else 0
+    return code or (1 if failed else 0)
 
 
 def parse(argv: Sequence[str] | None) -> Namespace:
@@ -49,7 +55,9 @@ def parse(argv: Sequence[str] | None) -> Namespace:
     add = parser.add_argument
     add("--only", default=",".join(PARTS), metavar="PART[,PART…]", help=f"of {', '.join(PARTS)}; default: all")
     add("--page", action="store_true", help="run nothing: write the page from the lines that are there")
-    add("--anew", action="store_true", help="run in spite of the lines that are there")
+    add("--readme", action="store_true", help="print the README's table and do nothing else")
+    add("--since", default="", metavar="TIME", help="only lines since then count (UTC, such as 2026-01-31T12:00)")
+    add("--anew", action="store_const", dest="since", const=now(), help="as --since with the present time")
     add("--fashion", type=Path, metavar="DIR", help="Fashion-MNIST's four files, for that part")
     add("--results", type=Path, default=RESULTS / "accuracy", metavar="DIR", help="the lines")
     add("--models", type=Path, default=MODELS, metavar="DIR", help="the model files")
@@ -60,6 +68,8 @@ def parse(argv: Sequence[str] | None) -> Namespace:
         raise RecipeError(f"--only {min(unknown)}: expected some of {', '.join(PARTS)}")
     if args.fashion:
         check_fashion(args.fashion)
+    elif args.only == ["fashion"] and not args.page:
+        raise RecipeError("--only fashion: expected --fashion DIR, the folder with Fashion-MNIST's four files")
     return args
 
 

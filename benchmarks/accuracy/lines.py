@@ -22,7 +22,7 @@ from numnet.training.json_lines import LineFile, made
 from numnet.training.recipes import Recipe
 from numnet.training.results import Entry, read_entries
 from numnet.training.safe_file import sole_writer
-from numnet.training.sources import code_digest, commit, digest_of
+from numnet.training.sources import PACKAGE, code_digest, commit, digest_of
 
 Values = dict[str, Any]
 
@@ -31,6 +31,7 @@ RIVAL_FILES = (
     "accuracy/contest.py", "accuracy/keras_rival.py", "accuracy/pytorch_rival.py",
     "rivals/keras_fit.py", "problem.py", "worker.py",
 )  # fmt: skip
+COMMITTEE_FILES = ("evaluate.py", "training/committee.py", "training/views.py")  # of numnet/
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Run:
     """One seed of a setting.
 
     errors : test images that were answered wrongly    flops : floating-point operations
-    seconds : from the process's start to its end; None where it was interrupted and went on, or was not alone
+    seconds : of the whole process; None where it was interrupted and went on, or was not alone
     model : its model file    commit : for people; None where there was no git
     """
 
@@ -133,6 +134,11 @@ class Record:
         files = (ROOT / "benchmarks" / name for name in RIVAL_FILES)
         return f"{self.code}-{digest_of(ROOT, files)}"
 
+    @cached_property
+    def committees_code(self) -> str:
+        """This numnet's digest, and that of what answers for several networks, which no training depends on."""
+        return f"{self.code}-{digest_of(PACKAGE, (PACKAGE / name for name in COMMITTEE_FILES))}"
+
     @property
     def runs_file(self) -> Path:
         """Where numnet.sweep's lines are."""
@@ -199,7 +205,7 @@ class Record:
 
     def add(self, kind: str, line: Mapping[str, Any]) -> None:
         """Keep a line of "committees" or "rivals", with its code, its machine and the time."""
-        code = self.rivals_code if kind == "rivals" else self.code
+        code = self.rivals_code if kind == "rivals" else self.committees_code
         self._append(kind, {**line, "code": code, "commit": commit(), "environment": environment(), "noted": now()})
 
     def _append(self, kind: str, values: Mapping[str, Any]) -> None:
@@ -272,10 +278,11 @@ def _run_values(entry: Entry, note: Note) -> Values:
     """The fields of a Run, of kinds that are still to be checked."""
     train = entry.train or {}
     alone = entry.jobs == 1 and not entry.resumed
+    lived = datetime.fromisoformat(entry.ended) - datetime.fromisoformat(entry.started)
     return {
         **train,
         "errors": train.get("test_errors"),
-        "seconds": train.get("total_seconds", "none") if alone else None,
+        "seconds": lived.total_seconds() if alone else None,
         "peak_mib": entry.peak_mib,
         "sha256": train.get("parameters_sha256"),
         "model": train.get("saved"),

@@ -37,8 +37,8 @@ def draw(record: Record, file: Path) -> None:
     found = list(clouds(record))
     if not found:
         return
-    figure, axis = plt.subplots(figsize=(9.5, 5.6), layout="constrained")
-    plt.rcParams.update({"font.size": 10})
+    with plt.rc_context({"font.size": 10}):
+        figure, axis = plt.subplots(figsize=(9.5, 5.6), layout="constrained")
     _draw_axes(axis, found)
     _draw_published(axis)
     for cloud in found:
@@ -56,9 +56,13 @@ def clouds(record: Record) -> Iterator[Cloud]:
         if setting.data == asked.MNIST and runs:
             accuracies = [accuracy_of(run.errors) for run in runs]
             yield Cloud("numnet", setting.recipe, [run.seconds or 0 for run in runs], accuracies)
+    rivals: dict[tuple[str, str], Cloud] = {}
     for one in contests(record):
         if one.line and (found := one.line.measured):
-            yield Cloud(found.title, one.recipe, [found.seconds], [accuracy_of(found.errors)])
+            cloud = rivals.setdefault((found.title, one.recipe), Cloud(found.title, one.recipe, [], []))
+            cloud.seconds.append(found.seconds)
+            cloud.accuracies.append(accuracy_of(found.errors))
+    yield from rivals.values()
 
 
 def _draw_axes(axis: plt.Axes, found: list[Cloud]) -> None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy.lines import Record, numbers
+from benchmarks.accuracy.lines import Record, Run, numbers
 from benchmarks.accuracy.table import (
     CONTESTS,
     MNIST,
@@ -22,8 +23,9 @@ from benchmarks.accuracy.table import (
 )
 from numnet.console import cores
 from numnet.data.datasets import load_dataset, load_folder
-from numnet.errors import DataError
+from numnet.errors import CheckpointError, DataError
 from numnet.training.board import Lines
+from numnet.training.checkpoint import read
 from numnet.training.grid import Trial
 from numnet.training.recipes import RECIPES, find_recipe
 from numnet.training.results import Results
@@ -71,11 +73,14 @@ class Runner:
         self.models.mkdir(parents=True, exist_ok=True)
         for setting in settings:
             self.record.note(setting, data_sha256(self._data(setting)))
-        anew = bool(self.record.since) or any(setting.timed for setting in settings)
+        trials = [self._trial(setting, seed) for setting, seed in todo]
         with sole_writer(self.record.runs_file):
+            results = Results(self.record.runs_file)
+            # What the record lacks is to be run also where the file has it: of another machine, or of parts.
+            anew = bool(self.record.since) or any(trial.key in results.finished for trial in trials)
+            anew |= any(setting.timed for setting in settings)
             sweep = Sweep(
-                [self._trial(setting, seed) for setting, seed in todo], Results(self.record.runs_file), self.models,
-                jobs=jobs, cores=cores(), save_every=SAVE_EVERY, anew=anew,
+                trials, results, self.models, jobs=jobs, cores=cores(), save_every=SAVE_EVERY, anew=anew
             )  # fmt: skip
             sweep.run(Lines())
         if sweep.received:
@@ -106,9 +111,12 @@ class Runner:
             return [f"{name}: {len(members)} of {committee.seeds} seeds have been run"]
         if self.record.committee(committee, members):
             return []
-        if gone := [run.model for run in members if not Path(run.model).exists()]:
-            return [f"{name}: no {', '.join(gone)}; --anew runs its seeds again"]
-        answer = _printed("-m", "numnet.evaluate", *(run.model for run in members), *committee.flags, "--json")
+        if gone := [run.model for run in members if not _is_of(run)]:
+            return [f"{name}: no {', '.join(gone)}, or it is of another run; --anew runs its seeds again"]
+        try:
+            answer = _printed("-m", "numnet.evaluate", *(run.model for run in members), *committee.flags, "--json")
+        except Failed as failure:
+            return [f"{name}: {failure}"]
         line = {"recipe": committee.recipe, "flags": committee.flags, "members": [run.sha256 for run in members]}
         self.record.add("committees", {**line, "errors": answer["wrong"], "evaluate": answer})
         return []
@@ -135,12 +143,21 @@ class Runner:
         print(f"{name}: {recipe}, seed {seed}", file=sys.stderr, flush=True)
         line = {"rival": name, "recipe": recipe, "seed": seed, "numbers": numbers(find_recipe(recipe))}
         try:
-            command = ("-m", "benchmarks.accuracy.contest", name, recipe, "--seed", str(seed))
-            line |= _printed(*command, hours=RIVAL_HOURS)
+            began = time.perf_counter()
+            line |= _printed("-m", "benchmarks.accuracy.contest", name, recipe, "--seed", str(seed), hours=RIVAL_HOURS)
+            line["seconds"] = round(time.perf_counter() - began, 3)  # as of numnet's runs: the process's whole life
         except Failed as failure:
             line["failed"] = str(failure)
         self.record.add("rivals", line)
         return [f"{name}, {recipe}: {line['failed']}"] if "failed" in line else []
+
+
+def _is_of(run: Run) -> bool:
+    """Whether a run's model file is there, and has the very parameters that the run ended with."""
+    try:
+        return read(Path(run.model)).network("textbook").parameters_sha256() == run.sha256
+    except CheckpointError:
+        return False
 
 
 class Failed(DataError):

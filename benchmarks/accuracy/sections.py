@@ -28,9 +28,11 @@ def recipes(record: Record) -> str:
         "## By recipe",
         table(heading, found),
         prose(f"""±: the standard deviation over seeds. The interval is Wilson's, of the mean: what 10,000 images leave
-            open, whatever the seed. Errors: the mean number of test images, with the least and the most. Seconds: from
-            the process's start to its end, reading, loading compiled code, training and test included; mean, and in
-            brackets the slowest. TFLOP: 10¹² floating-point operations of the dense products. A row is of one machine.
+            open, whatever the seed. Errors: the mean number of test images, with the least and the most. Seconds: the
+            whole process from its start to its end, reading, loading compiled code, training and test included, as
+            whoever started it sees it; mean, and in brackets the slowest. The compiled code was in its cache already.
+            TFLOP: 10¹² floating-point operations of the dense products, those with zeros, which the kernels skip,
+            counted as well. A row is of one machine.
             Behind a commit + says that files were not as committed, and {cells.SINCE_CHANGED} that the code that trains
             has been changed since, though not the recipe's numbers."""),
         "\n".join("- " + find_recipe(name).describe(784, 10) for name in names),
@@ -162,7 +164,7 @@ def _committee_row(record: Record, committee: Committee) -> Row:
     line = committee_line(record, committee)
     if line is None:
         return (name, "not run", "-", "-", "-")
-    commit = cells.commit(line.commit, line.code, record.code)
+    commit = cells.commit(line.commit, line.code, record.committees_code)
     return (name, str(line.errors), cells.percent(line.errors), cells.ends(line.errors), commit)
 
 
@@ -176,9 +178,10 @@ def rivals(record: Record) -> str:
         prose("""The recipe's layer sizes, dropout, batch size, epochs, schedule, weight decay, smoothing and averaging,
             with AdamW, as the frameworks' own communities write it; initial weights and random numbers are their own.
             Images are distorted by what each framework offers, as strongly as numnet distorts them where it can. Each
-            run is a process on all cores, timed from its start, after one of a single step; numnet's row is the mean of
-            its seeds, on the same machine. Keras distorts image by image, which takes so long that it has fewer
-            runs."""),
+            run is a process on all cores, timed from its start to its end, after one of a single step. numnet finds its
+            compiled code in its cache; XLA keeps none between processes, so Keras compiles within its seconds. numnet's
+            row is the mean of its seeds, on the same machine. Keras distorts image by image, which
+            takes so long that it has fewer runs."""),
         table(("", "recipe", "seed", "errors", "accuracy", "seconds", "MiB at most", "commit"), _rival_rows(record)),
         "\n".join(f"- {title}: {prose(about)}" for title, about in abouts.items()),
         section("Could not be measured:", "\n".join(dict.fromkeys(failed))) if failed else "",

@@ -20,12 +20,11 @@ from numnet.nn.optim import SGD, Adam, Optimizer
 # Of a weight's size a step: much more shakes it, much less hardly moves it. Source: the notes of Stanford's CS231n,
 # "Ratio of weights:updates".
 USUAL = 1e-3
-ADAM_FLOPS, SGD_FLOPS = 12, 4  # of one parameter: 3 for m, 4 for v, 5 for w; 2 for the velocity, 2 for w
-CLIP_FLOPS, DECAY_FLOPS, AVERAGE_FLOPS = (
-    3,
-    1,
-    3,
-)  # a square, a sum, a product; a product; a difference, a product, a sum
+# Of one parameter.
+ADAM_FLOPS, SGD_FLOPS = 12, 4  # 3 for m, 4 for v, 5 for w; 2 for the velocity, 2 for w
+CLIP_FLOPS = 3  # a square, a sum, a product
+DECAY_FLOPS = 1  # a product
+AVERAGE_FLOPS = 3  # a difference, a product, a sum
 
 
 class Update:

@@ -21,7 +21,8 @@ class Entry:
     train : the object that numnet.train --json printed; None where the run failed
     error : its last words where it failed, else None
     exit_code : its process's; negative is the signal that killed it
-    peak_mib : the most memory that its process had, in MiB; None where the system doesn't tell
+    peak_mib : the most memory that its process had, in MiB, and no less than the sweep's own, with which a process
+        begins; None where the system doesn't tell
     resumed : whether it went on from its model file, so that its times are those of its last part
     started, ended : the process's times, UTC, ISO 8601
     jobs : how many runs at a time its sweep had; with more than one its seconds are shared ones

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from benchmarks.accuracy import figures, lines, table
 from benchmarks.accuracy.lines import Record, numbers
 from benchmarks.accuracy.page import page
+from benchmarks.accuracy.readme import summary
 from benchmarks.accuracy.table import Committee, Goal, Setting
 from numnet.errors import DataError
 from numnet.training import recipes
@@ -62,11 +64,13 @@ def run(
         "code": code, "data_sha256": "d1",
     }  # fmt: skip
     train = {
-        "seed": seed, "test_errors": errors, "total_seconds": seconds, "epochs": 10.0,
+        "seed": seed, "test_errors": errors, "epochs": 10.0,
         "flops": 4 * 10**12, "parameters_sha256": f"{code}{seed}", "saved": f"models/{seed}.npz",
         **told,
     }  # fmt: skip
-    times = {"started": f"2026-01-{day:02}T00:00:00.000+00:00", "ended": f"2026-01-{day:02}T00:01:00.000+00:00"}
+    started = datetime(2026, 1, day, tzinfo=UTC)
+    ended = started + timedelta(seconds=seconds)
+    times = {"started": started.isoformat(timespec="milliseconds"), "ended": ended.isoformat(timespec="milliseconds")}
     line = {"format": 1, "trial": trial, "train": train, "error": None, "exit_code": 0, "peak_mib": 200.0 + seed}
     with (folder / "runs.jsonl").open("a") as file:
         file.write(json.dumps(line | {"resumed": resumed, "jobs": jobs, "commit": commit} | times) + "\n")
@@ -403,7 +407,14 @@ def test_what_a_run_told_is_checked_and_refused_by_its_place(told: dict[str, Any
         record.runs(STRONG)
 
 
-def test_the_picture_is_drawn(tmp_path: Path) -> None:
+def test_the_readmes_table_has_the_mean_the_ends_and_the_seconds_of_each_recipe(tmp_path: Path) -> None:
+    text = summary(whole(tmp_path, (150, 160, 173), (8, 9, 13)))
+    assert row(text, "| `strong`")[1:] == ["98.39 % (98.27 % to 98.50 %)", "10.0"]
+    assert row(text, "| `intended`")[1:] == ["not run", "-"]
+    assert f"Measured on {HERE}." in text
+
+
+def test_the_picture_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("matplotlib", reason="plots need matplotlib")
     from benchmarks.accuracy.plot import clouds, draw
 
@@ -415,5 +426,12 @@ def test_the_picture_is_drawn(tmp_path: Path) -> None:
     (cloud,) = clouds(record)
     assert (cloud.who, cloud.recipe, cloud.seconds) == ("numnet", "strong", [8, 9])
     assert cloud.accuracies == pytest.approx([0.985, 0.984])
+    rivals = {"recipe": "strong", "numbers": numbers(STRONG.numbers), "about": "", "peak_mib": 2.0}
+    for name, title, seed, seconds in (("pytorch", "PyTorch", 0, 20.0), ("pytorch", "PyTorch", 1, 22.0)):
+        line = {"rival": name, "title": title, "seed": seed, "errors": 140 + seed, "seconds": seconds}
+        record.add("rivals", {**rivals, **line})
+    monkeypatch.setattr(table, "CONTESTS", (("pytorch", "strong", 2),))
+    _, other = clouds(record)  # one for both seeds, with one mean and one name
+    assert (other.who, other.recipe, other.seconds) == ("PyTorch", "strong", [20, 22])
     draw(record, tmp_path / "picture.png")
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")

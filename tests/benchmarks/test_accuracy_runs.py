@@ -77,6 +77,20 @@ def test_a_timed_run_in_parts_is_run_again_from_nothing_and_with_anew_every_run(
 
 
 @pytest.mark.slow
+def test_what_another_machine_has_run_is_run_here_as_well(runner: Runner) -> None:
+    """Else the two rows would never be whole: a row is of one machine."""
+    assert runner.settings([TOGETHER]) == []
+    conditions, elsewhere = runner.record.folder / "conditions.jsonl", "another machine"
+    notes = [{**json.loads(line), "environment": elsewhere} for line in conditions.read_text().splitlines()]
+    conditions.write_text("".join(f"{json.dumps(note)}\n" for note in notes))
+    runner.record.runs_file.write_text(json.dumps(lines(runner)[0]) + "\n")  # of which one seed is not there
+    assert runner.record.lacking(TOGETHER) == [0, 1]
+    assert runner.settings([TOGETHER]) == []
+    assert runner.record.lacking(TOGETHER) == []
+    assert elsewhere not in {run.environment for run in runner.record.runs(TOGETHER)}
+
+
+@pytest.mark.slow
 def test_a_committee_waits_for_its_members_and_answers_once(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     short = find_recipe("strong").changed(**SMALL)
     monkeypatch.setattr("benchmarks.accuracy.table.find_recipe", lambda name: short)
@@ -92,16 +106,22 @@ def test_a_committee_waits_for_its_members_and_answers_once(runner: Runner, monk
     assert found is not None
     (line,) = (runner.record.folder / "committees.jsonl").read_text().splitlines()
     assert found.errors == round(10_000 * (1 - json.loads(line)["evaluate"]["accuracy"]))
-    for model in runner.models.glob("*.npz"):
-        model.unlink()
+    one, other = sorted(runner.models.glob("*.npz"))
+    other.write_bytes(one.read_bytes())  # a good model, but not of the run that the line is of
     assert runner.committee(committee) == []
     (runner.record.folder / "committees.jsonl").unlink()
-    assert "--anew runs its seeds again" in runner.committee(committee)[0]
+    (said,) = runner.committee(committee)
+    assert str(other) in said
+    assert str(one) not in said
+    assert "--anew runs its seeds again" in said
+    one.unlink()
+    assert str(one) in runner.committee(committee)[0]
 
 
 @pytest.mark.slow
 def test_a_run_that_fails_is_told(runner: Runner) -> None:
-    wild = Setting("strong", 1, {**SMALL, "steps": 60, "optimizer": "sgd", "learning_rate": 1e30}, timed=False)
+    changes = {**SMALL, "steps": 60, "optimizer": "sgd", "learning_rate": 1e30, "weight_decay": 0.0}
+    wild = Setting("strong", 1, changes, timed=False)
     (failure,) = runner.settings([wild])
     assert "the loss is" in failure
     assert runner.record.lacking(wild) == [0]
@@ -145,6 +165,8 @@ def test_the_command_writes_the_page_and_refuses_in_one_line(tmp_path: Path) -> 
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr.startswith("numnet: --only stong: expected some of tutorial, intended, strong")
     assert refused.stderr.count("\n") == 1
+    assert "--only fashion: expected --fashion DIR" in command("--only", "fashion").stderr
+    assert command("--readme").stdout.startswith("| recipe |")
 
 
 def test_parts_are_those_of_the_table() -> None:
