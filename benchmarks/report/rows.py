@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from benchmarks.figures import Figure, beside, median
+from benchmarks.figures import Figure, alike, beside, by_round, median
 from benchmarks.jobs.processes import TRAIN
 from benchmarks.jobs.steps import ROOFLINE
 from benchmarks.samples import Sample, Store, failure
@@ -29,14 +29,18 @@ class Results:
         return all(self.store.of(job) for job in jobs)
 
     def samples(self, job: str, part: str = "", **case: Any) -> dict[str, list[Sample]]:
-        """Each rival's samples; `part` names one of several figures in a value. Who has it not is left out."""
+        """Each rival's samples of a case, all by one rule: where one is too often disturbed, all rounds of all count.
+
+        part : names one of several figures in a value, of which then each rival has one a round; who lacks it is left
+            out
+        """
         found: dict[str, list[Sample]] = {}
         for sample in self.store.of(job, **case):
             if failure(sample) or (part and part not in sample.value):
                 continue
             self.shown.append(sample)
             found.setdefault(sample.rival, []).append(sample.of(part) if part else sample)
-        return found
+        return {name: by_round(each) if part else each for name, each in alike(found).items()}
 
     def ratios(self, job: str, part: str, **case: Any) -> dict[str, Figure]:
         """How many times slower than numnet each rival is that took its turns between numnet's."""

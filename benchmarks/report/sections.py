@@ -61,11 +61,12 @@ def steps(results: Results) -> str:
     return section(
         "## A step of training",
         prose(f"""Milliseconds for a batch of 128 and one update of all 567,434 parameters: medians of rounds in which
-            all took turns. “Times numnet's” compares each turn with the mean of numnet's own turns right before and
-            right after it: the median over rounds, with the interval that holds it with at least 95 % (of fewer than
-            six rounds: the least and the largest): above 1 numnet is the faster, in bold it is the slower by the whole
-            interval. {DISTURBED} marks figures of which fewer than six rounds were undisturbed; then all rounds count.
-            GFLOP/s are those of dense products: zeros that numnet skips are counted as done.
+            all took turns; numnet's many turns of a round count as one, by their median. “Times numnet's” compares each
+            turn with the mean of numnet's own turns right before and right after it: the median over rounds, with the
+            interval that holds it with at least 95 % (of fewer than six rounds: the least and the largest): above 1
+            numnet is the faster, in bold it is the slower by the whole interval. {DISTURBED} marks a column in which
+            somebody has fewer than six undisturbed rounds: all rounds of everybody count in it, and in others the
+            undisturbed ones alone. GFLOP/s are those of dense products: zeros that numnet skips are counted as done.
             {results.watched("step")}"""),
         *(part for net in nets.NETS for part in (f"### `{net}`", _step_table(results, net))),
         "![Milliseconds a step of each rival](pictures/benchmark-step.png)",
@@ -82,7 +83,7 @@ def _step_table(results: Results, net: str) -> str:
     for name, figure in results.medians("step", "ms", net=net, threads=2).items():
         cells = [results.title(name), plain(figure), _times(two_times, name)]
         cells += [plain(one[name]), _times(one_times, name)] if name in one else ["-", "-"]
-        rows.append([*cells, number(STEP_FLOPS / figure.median / 1e6)])
+        rows.append([*cells, mark(figure, number(STEP_FLOPS / figure.median / 1e6))])
     return marked(header, rows, results.absent("step", len(header), net, net=net, threads=2))
 
 

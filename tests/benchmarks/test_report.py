@@ -110,6 +110,20 @@ def test_steps_are_ranked_and_their_ratios_are_those_of_the_rounds(whole: Result
     assert "| torch_compiled | -, no compiler | - | - | - | - |" in page
 
 
+def test_numnets_own_figures_are_of_the_rounds_that_its_rivals_are_of(tmp_path: Path) -> None:
+    """In each round numnet takes 2 ms undisturbed and 4 disturbed, 3 by their median; the rival's turn is disturbed."""
+    store = Store(tmp_path)
+    for i in range(ROUNDS):
+        case = {"net": "tutorial", "threads": 2}
+        for turn, probe in enumerate((4e-4, 9e-4)):
+            value = {"ms": 2.0 + 2 * turn}
+            store.add(Sample("step", "numnet_numba", case | {"turn": turn}, i, value, probe, commit="abc"))
+        store.add(Sample("step", "jax_scan", case, i, {"ms": 6.0, "numnet": 3.0}, 9e-4, commit="abc"))
+    page = report.page(Results(store))
+    assert line(page, "| numnet_numba").startswith("| numnet_numba | 3")
+    assert line(page, "| jax_scan").startswith("| jax_scan | 6")
+
+
 def test_the_stages_of_a_process_are_medians_of_its_runs(whole: Results) -> None:
     assert line(report.page(whole), "| TENSORFLOW_LOOP | 12 |").split(" | ")[3] == "1"
 
