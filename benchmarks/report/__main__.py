@@ -40,7 +40,7 @@ def main() -> int:
 def page(results: Results) -> str:
     """The text of docs/benchmark.md: what there are samples for."""
     parts = [make(results) for job, make in SECTIONS if results.has(job)]
-    return section(head(results), *parts, HOW) + "\n"
+    return section(head(results), *parts, how(results)) + "\n"
 
 
 # The job that a section is about, and what writes it.
@@ -73,6 +73,25 @@ def head(results: Results) -> str:
     )
 
 
+def how(results: Results) -> str:
+    """How it was measured, and what the noise probe made of it."""
+    return section(HOW, _gate(results), COMMANDS)
+
+
+def _gate(results: Results) -> str:
+    """How much the noise probe rejects."""
+    watched = {job: [s for s in results.store.of(job) if s.probe is not None] for job in WATCHED}
+    shares = [sum(not s.quiet for s in samples) / len(samples) for samples in watched.values() if samples]
+    if not shares:
+        return ""
+    quiet = [results.is_quiet(job, **case) for job in WATCHED if job != "products" for case in results.cases(job)]
+    return prose(f"""The probe rejects little in the end: of the turns of these jobs it called {min(shares):.0%} to
+        {max(shares):.0%} disturbed, so that in {sum(quiet)} of the {len(quiet)} cases of steps, sweeps and answers
+        everybody had six undisturbed rounds. The figures of the other cases are of all rounds, and what keeps them
+        fair is that all took turns.""")
+
+
+WATCHED = ("step", "batch", "width", "predict", "products")
 HOW = f"""## How it was measured, and how to repeat it
 
 - Each rival is one file in [benchmarks/rivals](../benchmarks/rivals), written as its own community advises, in a
@@ -84,11 +103,11 @@ HOW = f"""## How it was measured, and how to repeat it
   use at once. Where it takes {SLOWER - 1:.0%} more than the least that it is known to take on as many cores here,
   somebody else was at work. A case of the step goes on until everybody has six undisturbed rounds, or {CAP} rounds or
   its minutes are over. Whole processes, the race and the ladder are not watched; their tables say so.
-- Figures are medians over undisturbed rounds, or over all where fewer than six were undisturbed; intervals are order
-  statistics, which assume nothing of how times are distributed.
-- Every sample is kept as a line of JSON with its commit, its machine and what the probe took.
+- Figures that are compared are medians over undisturbed rounds, or, where somebody has fewer than six of them, all over
+  all rounds; intervals are order statistics, which assume nothing of how times are distributed.
+- Every sample is kept as a line of JSON with its commit, its machine and what the probe took."""
 
-```sh
+COMMANDS = """```sh
 make bench-install                                  # .venv-bench, with every rival, some 3 GB
 make bench                                          # everything that is lacking, then this page
 make bench JOB=step RIVALS=numnet_numba,jax_scan    # a part

@@ -24,8 +24,8 @@ def summary(results: Results) -> str:
         marked(("", "`tutorial`, ms a step", "`intended`, ms a step", "whole `tutorial`, s", "MiB at most"), rows),
         "![Milliseconds a step of each rival](docs/pictures/benchmark-step.png)",
         prose(f"""Measured on {_machine(results)}, two threads, medians of interleaved rounds; how many times numnet's
-            time a rival's is, each turn between two of numnet's. ° marks figures of which fewer than six rounds were
-            undisturbed by others on the machine; nobody watched the last two columns. All of it, one thread, latency,
+            time a rival's is, each turn between two of numnet's; nobody watched whether others disturbed the last two
+            columns. All of it, one thread, latency,
             sweeps, losses included: [docs/benchmark.md](docs/benchmark.md)."""),
     )
 

@@ -42,6 +42,15 @@ class Results:
             found.setdefault(sample.rival, []).append(sample.of(part) if part else sample)
         return {name: by_round(each) if part else each for name, each in alike(found).items()}
 
+    def cases(self, job: str) -> list[dict[str, Any]]:
+        """Each setting that a job compares rivals in."""
+        found = [{name: it for name, it in s.case.items() if name != "turn"} for s in self.store.of(job)]
+        return [case for i, case in enumerate(found) if case not in found[:i]]
+
+    def is_quiet(self, job: str, **case: Any) -> bool:
+        """Whether the figures of a case are of undisturbed rounds alone."""
+        return any(s.quiet for each in self.samples(job, **case).values() for s in each)
+
     def ratios(self, job: str, part: str, **case: Any) -> dict[str, Figure]:
         """How many times slower than numnet each rival is that took its turns between numnet's."""
         found = self.samples(job, **case)

@@ -12,7 +12,6 @@ from benchmarks.jobs import races
 from benchmarks.jobs.steps import ROOFLINE
 from benchmarks.problem import STEP_FLOPS
 from benchmarks.report.markdown import (
-    DISTURBED,
     lost,
     mark,
     marked,
@@ -64,9 +63,9 @@ def steps(results: Results) -> str:
             all took turns; numnet's many turns of a round count as one, by their median. “Times numnet's” compares each
             turn with the mean of numnet's own turns right before and right after it: the median over rounds, with the
             interval that holds it with at least 95 % (of fewer than six rounds: the least and the largest): above 1
-            numnet is the faster, in bold it is the slower by the whole interval. {DISTURBED} marks a column in which
-            somebody has fewer than six undisturbed rounds: all rounds of everybody count in it, and in others the
-            undisturbed ones alone. GFLOP/s are those of dense products: zeros that numnet skips are counted as done.
+            numnet is the faster, in bold it is the slower by the whole interval. A column is of the undisturbed
+            rounds of everybody in it, or, where somebody has fewer than six of them, of all rounds of everybody.
+            GFLOP/s are those of dense products: zeros that numnet skips are counted as done.
             {results.watched("step")}"""),
         *(part for net in nets.NETS for part in (f"### `{net}`", _step_table(results, net))),
         "![Milliseconds a step of each rival](pictures/benchmark-step.png)",

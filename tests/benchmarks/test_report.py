@@ -9,7 +9,7 @@ pytest.importorskip("matplotlib", reason="plots need matplotlib")
 
 from benchmarks.figures import Figure
 from benchmarks.report import __main__ as report
-from benchmarks.report import ladder, plots, readme
+from benchmarks.report import ladder, plots, products, readme
 from benchmarks.report.markdown import marked, verdict
 from benchmarks.report.rows import Results
 from benchmarks.samples import Sample, Store
@@ -178,11 +178,43 @@ def test_a_goal_inside_its_interval_is_undecided(low: float, median: float, high
 
 
 def test_where_every_row_was_disturbed_it_is_said_once() -> None:
-    once = marked(("", "ms"), [("a", "1°"), ("b", "2°")], [("c", "-, no compiler")])
-    assert once.startswith("In no row")
+    header, rows = ("", "ms", "times"), [("a", "1.5°", "1"), ("b", "**2**°", "-")]
+    once = marked(header, rows, [("c", "-, no compiler", "-")])
+    assert once.startswith("Every figure")
     assert "°" not in once
-    assert "| c | -, no compiler |" in once
-    assert "| a | 1° |" in marked(("", "ms"), [("a", "1°"), ("b", "2")])
+    assert "| c | -, no compiler | - |" in once
+
+
+def test_where_any_figure_was_undisturbed_the_signs_stay() -> None:
+    """Each row has a disturbed figure, but one of the four is not."""
+    some = marked(("", "ms", "times"), [("a", "1.5°", "3°"), ("b", "2.5°", "4")])
+    assert some.startswith("° marks")
+    assert "| a | 1.5° | 3° |" in some
+    assert "| b | 2.5° | 4 |" in some
+
+
+def test_a_row_of_products_is_of_all_rounds_where_one_of_its_numbers_of_threads_must_be(tmp_path: Path) -> None:
+    """On one thread six rounds of 14 are quiet, at 2; on two none are: both count six of 2 and eight of 4."""
+    store = Store(tmp_path)
+    for i in range(14):
+        value = {"flops": 48e9, "numnet": 1.0, "openblas": 2.0 if i < 6 else 4.0, "peak_gflops": 100.0}
+        for threads in (1, 2):
+            case = {"threads": threads, "kind": "forward", "shape": "128 x 128 x 10"}
+            store.add(
+                Sample("products", "numnet", case, i, value, 4e-4 if i < 6 and threads == 1 else 9e-4, commit="abc")
+            )
+        store.add(Sample("products", "numnet", {"threads": 2}, i, "", 4e-4, commit="abc"))  # what quiet is
+    row = line(products.section(Results(store)), "| a @ b 128 x 128 x 10")
+    assert row == "| a @ b 128 x 128 x 10 | 48 | 4.00 (2.00 to 4.00) | 48 | 4.00 (2.00 to 4.00) |"
+
+
+def test_how_much_the_probe_rejects_is_counted(tmp_path: Path) -> None:
+    """Of 12 turns 6 are disturbed; one of two cases has six rounds without."""
+    store = Store(tmp_path)
+    for i in range(6):
+        for net, probe in (("tutorial", 4e-4), ("intended", 9e-4)):
+            store.add(Sample("step", "a", {"net": net, "threads": 2}, i, {"ms": 1.0}, probe, commit="abc"))
+    assert "50% to 50% disturbed, so that in 1 of the 2 cases" in report.how(Results(store))
 
 
 def test_the_readmes_summary(whole: Results) -> None:
