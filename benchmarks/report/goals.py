@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from benchmarks.figures import Figure, across, figure, inside, median, ratio
 from benchmarks.jobs.processes import TRAIN
-from benchmarks.jobs.steps import ROOFLINE
-from benchmarks.report import markdown, products, reasons
+from benchmarks.report import markdown, products, reasons, roofline
 from benchmarks.report.markdown import mark, number, prose, table, verdict
 from benchmarks.report.rows import Results
 from benchmarks.report.sections import race_seconds
@@ -37,7 +36,7 @@ def section(results: Results) -> str:
     goals = [goal for jobs, make in GOALS if results.has(*jobs) for goal in make(results)]
     missed: dict[str, list[str]] = {}
     for goal in goals:
-        if any(said != "met" for _, said in goal.asked if said):
+        if any(said not in ("met", roofline.INVALID) for _, said in goal.asked if said):
             missed.setdefault(goal.reason, []).append(goal.what)
     rows = [
         [goal.what, goal.found, *(f"{text}: {said}" if said else text for text, said in goal.asked)] for goal in goals
@@ -107,21 +106,19 @@ def _steps_of(results: Results, net: str) -> list[Goal]:
 
 
 def _floors(results: Results, net: str) -> list[Goal]:
-    """numnet's step beside what its products alone would take at the peak: all of them, and those of ink."""
-    floors = results.samples("step", net=net, threads=2).get(ROOFLINE, [])
-    if not floors:
+    """numnet's step beside what its products alone would take at the peak: all of them, and without zeros."""
+    bound, ours = roofline.find(results, 2), results.medians("step", "ms", net=net, threads=2).get(NUMNET)
+    if not bound or not ours:
         return []
-    why = reasons.of_step(results, net)
     goals = []
-    for what, part, limit in (
-        ("the dense roofline", "ms", 1.0),
-        ("its floor without the pixels' zeros", "ms_of_ink", 1.25),
-    ):
-        found = inside(floors, "numnet", part)
+    for title, ms, limit in ((roofline.TITLE, bound.ms, 1.0), (roofline.WITHOUT_ZEROS, bound.ms_without_zeros, 1.25)):
+        found = ours._replace(median=ours.median / ms, low=ours.low / ms, high=ours.high / ms)
         shown = mark(found, f"{found.median:.2f} times ({found.low:.2f} to {found.high:.2f})")
-        said = ("no longer" if part == "ms" else "1.25 times: 80 % of its speed", verdict(found, limit, at_most=True))
-        asked = (said, ("-", "")) if part == "ms" else (("-", ""), said)
-        goals.append(Goal(f"a step of `{net}`, against {what}", asked, shown, why))
+        said = verdict(found, limit, at_most=True) if bound.is_valid else roofline.INVALID
+        asked = f"at most {_times(limit)}", said
+        both = (asked, ("-", "")) if limit == 1 else (("-", ""), asked)
+        what = f"a step of `{net}`, as many times as long as {title}"
+        goals.append(Goal(what, both, shown if bound.is_valid else roofline.INVALID, reasons.of_step(results, net)))
     return goals
 
 

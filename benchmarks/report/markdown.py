@@ -24,19 +24,25 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *rows))
 
 
-def marked(header: Sequence[str], rows: Sequence[Sequence[str]], absent: Sequence[Sequence[str]] = ()) -> str:
+def marked(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    absent: Sequence[Sequence[str]] = (),
+    bounds: Sequence[Sequence[str]] = (),
+) -> str:
     """A table, and above it what its signs mean; where every figure has one a sentence in place of them all.
 
     absent : rows of those who have no figures, which come last
+    bounds : rows of what nobody can be faster than, which come first and are never disturbed
     """
     figures = [cell for row in rows for cell in row[1:] if cell not in NO_FIGURE]
     disturbed = [cell.endswith(DISTURBED) for cell in figures]
     if not any(disturbed):
-        return table(header, [*rows, *absent])
+        return table(header, [*bounds, *rows, *absent])
     if not all(disturbed):
-        return section(SOME_DISTURBED, table(header, [*rows, *absent]))
+        return section(SOME_DISTURBED, table(header, [*bounds, *rows, *absent]))
     plain = [[cell.replace(DISTURBED, "") for cell in row] for row in rows]
-    return section(ALL_DISTURBED, table(header, [*plain, *absent]))
+    return section(ALL_DISTURBED, table(header, [*bounds, *plain, *absent]))
 
 
 def mark(figure: Figure, text: str) -> str:

@@ -9,7 +9,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from benchmarks.figures import Figure, figure
-from benchmarks.jobs.steps import ROOFLINE
+from benchmarks.report import roofline
 from benchmarks.report.markdown import DISTURBED, mark
 from benchmarks.report.rows import Results
 from benchmarks.report.sections import race_seconds
@@ -38,14 +38,14 @@ def draw_steps(results: Results) -> None:
     """Bars of milliseconds a step on two threads, both nets side by side, with their intervals."""
     picture, axes = plt.subplots(1, 2, figsize=(11, 4.8), layout="constrained", sharey=True)
     found = {net: results.medians("step", "ms", net=net, threads=2) for net in ("tutorial", "intended")}
-    floors = {net: medians.pop(ROOFLINE, None) for net, medians in found.items()}
+    bound = roofline.find(results, 2)
     names = list(found["tutorial"] | found["intended"])[::-1]
     for axis, (net, medians) in zip(axes, found.items(), strict=True):
         for place, name in enumerate(names):
             _bar(axis, place, medians.get(name), _colour(name))
-        if floor := floors[net]:
-            axis.axvline(floor.median, color=GREY, ls="--", lw=1)
-            axis.text(floor.median, len(names) - 0.4, " dense products at the peak", fontsize=8, color=GREY)
+        if bound and bound.is_valid:
+            axis.axvline(bound.ms, color=GREY, ls="--", lw=1)
+            axis.text(bound.ms, len(names) - 0.4, f" {roofline.TITLE}", fontsize=8, color=GREY)
         axis.set(title=net, xlabel="ms a step", xlim=(0, None), ylim=(-0.6, len(names) + 0.2))
     axes[0].set_yticks(range(len(names)), [results.title(name) for name in names])
     said = "two threads, batch of 128; medians, and the interval that holds each with 95 %"

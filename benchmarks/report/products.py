@@ -30,12 +30,6 @@ def samples_of(results: Results, threads: int) -> dict[Key, list[Sample]]:
     return {key: alike(row)[str(threads)] for key, row in ordered if str(threads) in row}
 
 
-def dense(results: Results, threads: int) -> list[Sample]:
-    """Those of products without zeros to skip."""
-    found = samples_of(results, threads)
-    return [s for (kind, _), samples in found.items() if "pixels" not in kind for s in samples]
-
-
 def share(samples: list[Sample]) -> Figure:
     """numnet's speed as a share of OpenBLAS's, each pair taken one after the other."""
     return inside(samples, "openblas", "numnet")

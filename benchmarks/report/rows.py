@@ -8,10 +8,7 @@ from benchmarks.jobs.processes import TRAIN
 from benchmarks.jobs.steps import ROOFLINE
 from benchmarks.samples import Sample, Store, failure
 
-TITLES = {
-    ROOFLINE: "products at the peak of the cores",
-    TRAIN: "`python -m numnet.train`",
-}
+TITLES = {TRAIN: "`python -m numnet.train`"}
 
 
 class Results:
@@ -32,11 +29,11 @@ class Results:
         """Each rival's samples of a case, all by one rule: where one is too often disturbed, all rounds of all count.
 
         part : names one of several figures in a value, of which then each rival has one a round; who lacks it is left
-            out
+            out, as is the roofline, which nobody races
         """
         found: dict[str, list[Sample]] = {}
         for sample in self.store.of(job, **case):
-            if failure(sample) or (part and part not in sample.value):
+            if failure(sample) or sample.rival == ROOFLINE or (part and part not in sample.value):
                 continue
             self.shown.append(sample)
             found.setdefault(sample.rival, []).append(sample.of(part) if part else sample)

@@ -9,8 +9,8 @@ from benchmarks import CALL, equal, nets
 from benchmarks.figures import Figure, inside, median
 from benchmarks.jobs import predictions as predicted
 from benchmarks.jobs import races
-from benchmarks.jobs.steps import ROOFLINE
 from benchmarks.problem import STEP_FLOPS
+from benchmarks.report import roofline
 from benchmarks.report.markdown import (
     lost,
     mark,
@@ -22,7 +22,6 @@ from benchmarks.report.markdown import (
     table,
     times,
 )
-from benchmarks.report.products import dense
 from benchmarks.report.rows import Results
 from benchmarks.rival import NAMES, NUMNET
 from benchmarks.samples import failure
@@ -69,7 +68,7 @@ def steps(results: Results) -> str:
             {results.watched("step")}"""),
         *(part for net in nets.NETS for part in (f"### `{net}`", _step_table(results, net))),
         "![Milliseconds a step of each rival](pictures/benchmark-step.png)",
-        _roofline(results),
+        roofline.explained(results),
         _on_one_core(results),
     )
 
@@ -78,34 +77,18 @@ def _step_table(results: Results, net: str) -> str:
     header = ("", "2 threads, ms", "times numnet's", "1 thread, ms", "times numnet's", "GFLOP/s on 2")
     one = results.medians("step", "ms", net=net, threads=1)
     two_times, one_times = (results.ratios("step", "ms", net=net, threads=threads) for threads in (2, 1))
+    two = results.medians("step", "ms", net=net, threads=2)
+    bound = roofline.row(results, {2: two.get(NUMNET), 1: one.get(NUMNET)})
     rows = []
-    for name, figure in results.medians("step", "ms", net=net, threads=2).items():
+    for name, figure in two.items():
         cells = [results.title(name), plain(figure), _times(two_times, name)]
         cells += [plain(one[name]), _times(one_times, name)] if name in one else ["-", "-"]
         rows.append([*cells, mark(figure, number(STEP_FLOPS / figure.median / 1e6))])
-    return marked(header, rows, results.absent("step", len(header), net, net=net, threads=2))
+    return marked(header, rows, results.absent("step", len(header), net, net=net, threads=2), bound)
 
 
 def _times(ratios: dict[str, Figure], name: str) -> str:
-    if name == NUMNET or name not in ratios:
-        return "1" if name == NUMNET else "-"
-    return mark(ratios[name], f"{ratios[name].median:.2f}") if name == ROOFLINE else times(ratios[name])
-
-
-def _roofline(results: Results) -> str:
-    """The peak, and whether it is one: no product may have exceeded the peak that was measured beside it."""
-    told = []
-    for threads in (1, 2):
-        samples = dense(results, threads)
-        if samples:
-            shares = [s.value["flops"] / s.value[who] / 1e9 / s.value["peak_gflops"] for s in samples for who in
-                      ("numnet", "openblas")]  # fmt: skip
-            above = sum(share > 1 for share in shares)
-            told.append(f"on {threads} thread{'s' * (threads > 1)} {above:,} of {len(shares):,}")
-    return prose(f"""The row “{results.title(ROOFLINE)}” is what the step's {STEP_FLOPS / 1e6:.0f} MFLOP of dense
-        products would take at the rate of fused multiply-adds that the cores reached in the same rounds, with nothing
-        else to do.""" + (f""" A peak that products exceed is none: of the dense products below, each timed right after
-        a measurement of the peak, {", ".join(told)} were faster than it.""" if told else ""))  # fmt: skip
+    return times(ratios[name]) if name in ratios else "1" if name == NUMNET else "-"
 
 
 TICK, LATE = 4.0, 0.25  # milliseconds: the scheduler looks 250 times a second who is next, and is on time
