@@ -33,7 +33,9 @@ class Goal(NamedTuple):
 
 def section(results: Results) -> str:
     """The table, and below it what the samples tell of each goal that was not met."""
-    goals = [goal for jobs, make in GOALS if results.has(*jobs) for goal in make(results)]
+    goals = _all(results)
+    if not goals:
+        return ""
     missed: dict[str, list[str]] = {}
     for goal in goals:
         if any(said not in ("met", roofline.INVALID) for _, said in goal.asked if said):
@@ -50,6 +52,24 @@ def section(results: Results) -> str:
         "What the samples show of those that are not met:" if missed else "",
         "\n".join(f"- {'; '.join(names)}: {prose(reason)}" for reason, names in missed.items()),
     )
+
+
+def tally(results: Results) -> str:
+    """How many are met, in a sentence."""
+    goals = _all(results)
+    musts, hopes = ([goal.asked[i][1] for goal in goals if goal.asked[i][1]] for i in (0, 1))
+    if not goals:
+        return ""
+    return f"Of what must be reached {_counted(musts)}; of what was hoped for {_counted(hopes)}."
+
+
+def _counted(said: Sequence[str]) -> str:
+    met, missed = said.count("met"), sum("missed" in each for each in said)
+    return f"{met} of {len(said)} goals are met, {missed} missed and {len(said) - met - missed} undecided"
+
+
+def _all(results: Results) -> list[Goal]:
+    return [goal for jobs, make in GOALS if results.has(*jobs) for goal in make(results)]
 
 
 def judged(

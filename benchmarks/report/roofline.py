@@ -1,5 +1,6 @@
 """The roofline: the highest rate that the cores reached in the run, and what a step's products would take at it."""
 
+from functools import cache
 from typing import NamedTuple
 
 from benchmarks.figures import Figure
@@ -35,6 +36,7 @@ class Roofline(NamedTuple):
         return not self.above
 
 
+@cache
 def find(results: Results, threads: int) -> Roofline | None:
     """Of all that the run measured on so many threads; None where it measured no step beside a peak."""
     floors = [s.value for s in results.store.of("step", threads=threads) if s.rival == ROOFLINE]

@@ -8,8 +8,8 @@ pytest.importorskip("threadpoolctl", reason="the benchmark suite's own library i
 pytest.importorskip("matplotlib", reason="plots need matplotlib")
 
 from benchmarks.figures import Figure
-from benchmarks.report import __main__ as report
-from benchmarks.report import ladder, plots, products, readme, roofline
+from benchmarks.report import ladder, losses, plots, products, readme, roofline
+from benchmarks.report import page as report
 from benchmarks.report.markdown import marked, verdict
 from benchmarks.report.rows import Results
 from benchmarks.samples import Sample, Store
@@ -97,16 +97,21 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return Results(store)
 
 
+@pytest.fixture(scope="module")
+def whole_page(whole: Results) -> str:
+    return report.page(whole)
+
+
 def line(text: str, start: str) -> str:
     """The first line that begins so."""
     return next(each for each in text.splitlines() if each.startswith(start))
 
 
-def test_steps_are_ranked_and_their_ratios_are_those_of_the_rounds(whole: Results) -> None:
-    page = report.page(whole)
-    assert line(page, "| JAX_SCAN").startswith("| JAX_SCAN | 1.25 | **0.50 (0.50 to 0.50)** | 2.5 |")
+def test_steps_are_ranked_and_their_ratios_are_those_of_the_rounds(whole_page: str) -> None:
+    page = whole_page
+    assert line(page, "| JAX_SCAN").startswith("| JAX_SCAN | **1.25** | **0.50 (0.50 to 0.50)** | **2.5** |")
     assert line(page, "| TENSORFLOW_LOOP").startswith("| TENSORFLOW_LOOP | 6.25 | 2.50 (2.50 to 2.50) |")
-    assert page.index("| JAX_SCAN | 1.25") < page.index("| NUMNET_NUMBA | 2.5 | 1 |")
+    assert page.index("| JAX_SCAN | **1.25**") < page.index("| NUMNET_NUMBA | 2.5 | 1 |")
     assert "| torch_compiled | -, no compiler | - | - | - | - |" in page
 
 
@@ -124,22 +129,22 @@ def test_numnets_own_figures_are_of_the_rounds_that_its_rivals_are_of(tmp_path: 
     assert line(page, "| jax_scan").startswith("| jax_scan | 6")
 
 
-def test_the_stages_of_a_process_are_medians_of_its_runs(whole: Results) -> None:
-    assert line(report.page(whole), "| TENSORFLOW_LOOP | 12 |").split(" | ")[3] == "1"
+def test_the_stages_of_a_process_are_medians_of_its_runs(whole_page: str) -> None:
+    assert line(whole_page, "| TENSORFLOW_LOOP | 12 |").split(" | ")[3] == "1"
 
 
-def test_who_is_refused_stands_there_with_the_reason(whole: Results) -> None:
-    assert report.page(whole).count("| SCIKIT | -, no dropout | - |") == 2  # its step of `intended`, and its neighbour
-    assert "| SCIKIT |  | 0e+00 | refused: no dropout |" in report.page(whole)
+def test_who_is_refused_stands_there_with_the_reason(whole_page: str) -> None:
+    assert whole_page.count("| SCIKIT | -, no dropout | - |") == 2  # its step of `intended`, and its neighbour
+    assert "| SCIKIT |  | 0e+00 | refused: no dropout |" in whole_page
 
 
-def test_a_run_that_missed_the_mark_counts_as_endless(whole: Results) -> None:
+def test_a_run_that_missed_the_mark_counts_as_endless(whole_page: str) -> None:
     """Five of six runs met it, after 4, 5, 6, 7 and 8 seconds: the median of those and one without end is 6.5."""
-    assert line(report.page(whole), "| NUMNET_NUMBA | 6.5").startswith("| NUMNET_NUMBA | 6.5 (4 to 8) | 5 of 6 |")
+    assert line(whole_page, "| NUMNET_NUMBA | 6.5").startswith("| NUMNET_NUMBA | 6.5 (4 to 8) | 5 of 6 |")
 
 
-def test_goals_are_met_or_missed_by_their_figures(whole: Results) -> None:
-    page = report.page(whole)
+def test_goals_are_met_or_missed_by_their_figures(whole_page: str) -> None:
+    page = whole_page
     assert line(page, "| a step of `tutorial`, against TENSORFLOW_LOOP").endswith(
         "| 2.5 times (2.5 to 2.5) | 3 times: **missed** | 4 times: **missed** |"
     )
@@ -155,9 +160,9 @@ def test_goals_are_met_or_missed_by_their_figures(whole: Results) -> None:
     assert "33%" in line(page, "| seconds to 98 %, against KERAS_FIT")
 
 
-def test_the_roofline_is_the_highest_peak_of_the_run(whole: Results) -> None:
+def test_the_roofline_is_the_highest_peak_of_the_run(whole_page: str) -> None:
     """Step's products at 1.5 ms, their least on two threads; numnet's step takes 2 to 3 ms, in the middle 2.5."""
-    page = report.page(whole)
+    page = whole_page
     assert line(page, "| the dense roofline").startswith("| the dense roofline | 1.5 | 0.60 | 3 | 0.60 |")
     dense = line(page, "| a step of `tutorial`, as many times as long as the dense")
     assert dense.endswith("| 1.67 times (1.33 to 2.00) | at most 1 times: **missed** | - |")
@@ -188,11 +193,48 @@ def test_a_peak_that_a_product_exceeds_is_none(seconds: float, above: int, tmp_p
     assert goal.endswith("| invalid | at most 1 times: invalid | - |")
 
 
-def test_a_miss_is_explained_by_the_profile_or_not_at_all(whole: Results) -> None:
+def test_a_miss_is_explained_by_the_profile_or_not_at_all(whole_page: str) -> None:
     """Products of 100 operations in 0.5 ms are 0.0000002 GFLOP/s; Adam's 28 bytes a parameter in 0.25 ms; 7.5 / 3."""
-    page = report.page(whole)
+    page = whole_page
     assert "the products with pixels, zeros skipped, 1; the other products 0.5" in page
     assert "what bounds it is not known: no sample tells" in page
+
+
+def test_every_column_of_a_process_tells_who_is_ahead(tmp_path: Path) -> None:
+    """Of three runs: an empty cache costs numnet 8 to 10 s; who keeps none takes 7 with either."""
+    store = Store(tmp_path)
+    ours = {"seconds": 5.0, "until": 2.0, "mib": 200.0, "cpu_seconds": 6.0, "accuracy": 0.91}
+    theirs = {"seconds": 7.0, "until": 1.9, "mib": 300.0, "cpu_seconds": 5.9, "accuracy": 0.92}
+    for i in range(3):
+        for name, value in (("numnet_numba", ours), ("torch_eager", theirs), ("train", ours | {"seconds": 1.0})):
+            store.add(Sample("process", name, {"cache": "warm"}, i, value, commit="abc"))
+        empty = ours | {"seconds": 8.0 + i}
+        store.add(Sample("process", "numnet_numba", {"cache": "empty"}, i, empty, commit="abc"))
+    page = report.page(Results(store))
+    assert line(page, "| torch_eager |") == "| torch_eager | 7 | **the same** | **1.9** | **5.9** | 300 | **92.00%** |"
+    assert line(page, "| `python -m numnet.train` | 1").startswith("| `python -m numnet.train` | 1 | the same |")
+    assert (
+        "numnet loses in 4 figures of the tables: The whole program (“empty cache” 1 of 3, “until step 143” 1 of 3, "
+        "“CPU seconds” 1 of 3, “accuracy” 1 of 3)."
+    ) in page
+
+
+def test_losses_are_the_figures_in_bold_by_column() -> None:
+    """Of two tables in one section; a reason and numnet's own 1 are no figures."""
+    text = """## A step
+
+| batch | 1 | 8 |
+| --- | ---: | ---: |
+| numnet | 1 | - |
+| a | 2 (**0.5**) | 3 (1.5) |
+| c | -, no compiler | - |
+
+| batch | 1 |
+| --- | ---: |
+| b | **2** |
+"""
+    assert losses.lost_in(text) == [("A step", "batch 1", 2, 2)]
+    assert losses.told("| a |\n| --- |\n") == "In no figure of the tables does numnet lose."
 
 
 @pytest.mark.parametrize(
@@ -243,10 +285,14 @@ def test_how_much_the_probe_rejects_is_counted(tmp_path: Path) -> None:
     for i in range(6):
         for net, probe in (("tutorial", 4e-4), ("intended", 9e-4)):
             store.add(Sample("step", "a", {"net": net, "threads": 2}, i, {"ms": 1.0}, probe, commit="abc"))
-    assert "50% to 50% disturbed, so that in 1 of the 2 cases" in report.how(Results(store))
+    assert "50% to 50% disturbed, so that everybody had six undisturbed rounds in 1 of the 2 cases" in report.how(
+        Results(store)
+    )
 
 
 def test_the_readmes_summary(whole: Results) -> None:
+    """JAX_SCAN has half numnet's time on each net and number of threads, in three columns twice."""
+    assert "A step of training (“2 threads, ms” 2 of" in readme.summary(whole)
     assert "| TENSORFLOW_LOOP | 6.25; 2.50 times | 6.25; 2.50 times | 12 | 1,200 |" in readme.summary(whole)
 
 
