@@ -39,16 +39,14 @@ def head(results: Results, beside: str) -> str:
     beside : the text of the tables
     """
     commits = sorted({s.commit for s in results.shown})
-    known = results.store.environments()
-    machines = "; ".join(known.get(digest, digest) for digest in sorted({s.environment for s in results.shown}))
     return section(
         "# numnet beside the frameworks",
         summary(results, beside),
         prose("""Written by `make bench` from the samples in [benchmarks/results](../benchmarks/results). In bold is
             where numnet loses, in every table: a whole interval on the wrong side of numnet's own."""),
-        prose(f"""Measured on {machines}, at commit{"s" * (len(commits) > 1)} {", ".join(commits)}. On a rented machine
-            a neighbour on the other half of a core can halve its speed at any time: absolute times drift, and ratios of
-            turns that follow each other hold."""),
+        prose(f"""Measured on {results.machines()}, at commit{"s" * (len(commits) > 1)} {", ".join(commits)}.
+            On a rented machine a neighbour on the other half of a core can halve its speed at any time: absolute times
+            drift, and ratios of turns that follow each other hold."""),
     )
 
 
@@ -83,7 +81,8 @@ HOW = f"""## How it was measured, and how to repeat it
   somebody else was at work. A case of the step goes on until everybody has six undisturbed rounds, or {CAP} rounds or
   its minutes are over. Whole processes, the race and the ladder are not watched; their tables say so.
 - Figures that are compared are medians over undisturbed rounds, or, where somebody has fewer than six of them, all over
-  all rounds; intervals are order statistics, which assume nothing of how times are distributed.
+  all rounds; intervals are order statistics, which assume nothing of how times are distributed, but
+  that rounds are independent of each other; a machine that is slow for minutes makes them narrower than they should be.
 - Every sample is kept as a line of JSON with its commit, its machine and what the probe took."""
 
 COMMANDS = """```sh

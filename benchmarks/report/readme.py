@@ -27,9 +27,9 @@ def summary(results: Results) -> str:
         outcome(results, tables(results)),
         marked(("", "`tutorial`, ms a step", "`intended`, ms a step", "whole `tutorial`, s", "MiB at most"), rows),
         "![Milliseconds a step of each rival](docs/pictures/benchmark-step.png)",
-        prose(f"""Measured on {_machine(results)}, two threads, medians of interleaved rounds; how many times numnet's
-            time a rival's is, each turn between two of numnet's; nobody watched whether others disturbed the last two
-            columns. In bold is where numnet loses. All of it, one thread, latency, sweeps:
+        prose(f"""Measured on {results.machines(only_cores=True)}, two threads, medians of interleaved rounds; how many
+            times numnet's time a rival's is, each turn between two of numnet's; nobody watched whether others disturbed
+            the last two columns. In bold is where numnet loses. All of it, one thread, latency, sweeps:
             [docs/benchmark.md](docs/benchmark.md)."""),
     )
 
@@ -41,10 +41,3 @@ def _step(medians: dict[str, Figure], ratios: dict[str, Figure], name: str) -> s
     against = f"; {ratios[name].median:.2f} times" if name in ratios else ""
     is_lost = name in ratios and ratios[name].high < 1
     return mark(medians[name], lost(number(medians[name].median) + against, is_lost))
-
-
-def _machine(results: Results) -> str:
-    """The cores, without the versions."""
-    known = results.store.environments()
-    texts = {known.get(s.environment, s.environment) for s in results.shown}
-    return "; ".join(sorted(text.partition(", numnet")[0] for text in texts))

@@ -86,6 +86,13 @@ class Results:
         chosen = tuple(prefixes)
         return next((name for name in self.medians(job, part, **case) if name.startswith(chosen)), None)
 
+    def machines(self, only_cores: bool = False) -> str:
+        """What the samples shown are of, in words: the cores, and the versions of everything."""
+        known = self.store.environments()
+        texts = sorted({known.get(s.environment, s.environment) for s in self.shown})
+        told = dict.fromkeys(text.partition(", numnet")[0] if only_cores else text for text in texts)
+        return "; ".join(told).replace("virtual cores, a guest's, of an", "virtual cores of a rented machine, an")
+
     def title(self, name: str) -> str:
         """A rival's name for people."""
         return self.titles.get(name, name)
