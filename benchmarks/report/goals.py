@@ -120,7 +120,7 @@ def _steps_of(results: Results, net: str) -> list[Goal]:
     goals = []
     for family, must, goal in ((TENSORFLOW, 3, 4), (OTHERS, 2, 2.5)):
         if (name := results.fastest(family, "step", "ms", net=net, threads=2)) and name in times:
-            title, why = results.title(name), reasons.of_step(results, net, median(two[name]).median / must)
+            title, why = results.title(name), reasons.of_step(results, net, times[name].median / must)
             what = f"a step of `{net}`, against {title}"
             goals.append(judged(what, times[name], must, goal, _times, at_most=False, reason=why))
             if family is TENSORFLOW and NUMNET in one:
@@ -217,7 +217,7 @@ def _race(results: Results) -> list[Goal]:
     }
     if NUMNET not in seconds:
         return []
-    why = reasons.of_process(results)
+    why = reasons.of_race(results)
     goals = [judged("seconds to 98 %", seconds[NUMNET], 5, 5, _seconds, at_most=True, reason=why)]
     keras = [name for name in seconds if name.startswith("keras")]
     if keras:
