@@ -5,7 +5,7 @@ from benchmarks.report.markdown import prose, section
 from benchmarks.report.rows import Results
 from benchmarks.report.summary import summary
 from benchmarks.run import CAP
-from benchmarks.samples import SLOWER
+from benchmarks.samples import SLOWER, THREADS
 
 
 def page(results: Results) -> str:
@@ -72,7 +72,9 @@ WATCHED = ("step", "batch", "width", "predict", "products")
 HOW = f"""## How it was measured, and how to repeat it
 
 - Each rival is one file in [benchmarks/rivals](../benchmarks/rivals), written as its own community advises, in a
-  process of its own, bound to as many cores as it has threads. Nobody is timed whose work was not found equal.
+  process of its own, bound to as many cores as it has threads. Work is checked on `tutorial` and on
+  `intended`, on {THREADS} threads and in batches of 128, and nobody's steps are timed on a net where his were not found
+  equal. On one thread, in the sweeps, in answers and in the race the same files are at work, and not checked again.
 - All rivals of a case are ready in memory at once, warmed up, and take turns, in an order that is drawn for each round,
   numnet before and after each: about 0.3 seconds each, or one call where a rival's calls take longer, as an epoch of
   Keras's does.

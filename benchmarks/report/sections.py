@@ -94,7 +94,8 @@ def _times(ratios: dict[str, Figure], name: str) -> str:
     return times(ratios[name]) if name in ratios else "1" if name == NUMNET else "-"
 
 
-TICK, LATE = 4.0, 0.25  # milliseconds: the scheduler looks 250 times a second who is next, and is on time
+TICK, NEAR = 4.0, 0.25  # milliseconds: the scheduler looks 250 times a second who is next, and is on time
+TICKS = 3  # at least: a step of one or two is too often near them by chance
 
 
 def _on_one_core(results: Results) -> str:
@@ -104,14 +105,20 @@ def _on_one_core(results: Results) -> str:
         found = results.samples("step", "ms", threads=threads)
         for name in (name for name in found if name.startswith("keras")):
             values = [s.value for s in found[name]]
-            ticks = sum(value > 2 * TICK and value % TICK < LATE for value in values)
+            ticks = sum(_is_ticks(value) for value in values)
             told.append(f"{results.title(name)} on {threads} thread{'s' * (threads > 1)} {ticks} of {len(values)}")
     if not told:
         return ""
     return prose(f"""Where threads that wait for each other share a core, they may wait for the scheduler's next look,
-        every {TICK:g} ms. Keras's `fit` has its batches gathered by other threads; samples of its rows that lie at most
-        {LATE:g} ms above three or more whole ticks, of which chance alone would make {LATE / TICK:.0%}:
+        every {TICK:g} ms. Keras's `fit` has its batches gathered by other threads; samples of its rows that lie within
+        {NEAR:g} ms of {TICKS} or more whole ticks, of which chance alone would make {2 * NEAR / TICK:.0%}:
         {"; ".join(told)}.""")
+
+
+def _is_ticks(milliseconds: float) -> bool:
+    """Whether the nearest whole number of ticks is near, and not too few."""
+    ticks = round(milliseconds / TICK)
+    return ticks >= TICKS and abs(milliseconds - ticks * TICK) <= NEAR
 
 
 def processes(results: Results) -> str:

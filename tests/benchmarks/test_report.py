@@ -134,6 +134,15 @@ def test_numnets_own_figures_are_of_the_rounds_that_its_rivals_are_of(tmp_path: 
     assert line(page, "| jax_scan").startswith("| jax_scan | 6")
 
 
+def test_whole_ticks_are_near_on_either_side_and_three_at_least(tmp_path: Path) -> None:
+    """Ticks of 4 ms: 23.94 is 6, 12.2 and 11.8 are 3; 8.07 is but 2, and 13.5, 12.3 and 11.7 are near none."""
+    store = Store(tmp_path)
+    for i, value in enumerate((23.94, 12.2, 11.8, 8.07, 13.5, 12.3, 11.7)):
+        case = {"net": "tutorial", "threads": 2}
+        store.add(Sample("step", "keras_fit", case, i, {"ms": value, "numnet": 3.0}, commit="abc"))
+    assert "keras_fit on 2 threads 3 of 7." in report.page(Results(store))
+
+
 def test_the_stages_of_a_process_are_medians_of_its_runs(whole_page: str) -> None:
     assert line(whole_page, "| TENSORFLOW_LOOP | 12 |").split(" | ")[3] == "1"
 
