@@ -29,10 +29,11 @@ class Figure(NamedTuple):
 
 
 def rounds(samples: Sequence[Sample]) -> list[list[Sample]]:
-    """A rival's turns of each round of each session; numnet has many in a round, the others one."""
-    found: dict[tuple[str, int], list[Sample]] = {}
+    """A rival's turns of each round of each case and session; numnet has many in a round, the others one."""
+    found: dict[tuple[object, ...], list[Sample]] = {}
     for sample in samples:
-        found.setdefault((sample.session, sample.round), []).append(sample)
+        case = sorted(item for item in sample.case.items() if item[0] != "turn")
+        found.setdefault((sample.session, sample.round, *case), []).append(sample)
     return list(found.values())
 
 

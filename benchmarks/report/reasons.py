@@ -9,7 +9,7 @@ from benchmarks.report.rows import Results
 from benchmarks.rival import NUMNET
 
 UNKNOWN = "not known"
-PROFILE = "one profile, which nobody watched,"
+PROFILE = "a profiled step (one profile, which nobody watched)"
 LARGE, SMALL = 50e6, 5e6  # operations of a product: far above what a call costs, and near it
 ADAM_BYTES = 28  # a parameter: w, dw, m and v are read, w, m and v written, 4 bytes each
 
@@ -26,10 +26,10 @@ def of_step(results: Results, net: str, asked: float | None = None) -> str:
         alone = sum(ms for _, flops, ms in two[0]["calls"] if flops)
         return (
             f"the goal comes to {asked:.0%} of what numnet's step takes; numnet's products alone are "
-            f"{alone / two[0]['step']:.0%} of a step in {PROFILE}"
+            f"{alone / two[0]['step']:.0%} of {PROFILE}"
         )
     told = [_parts(found.value, threads) for threads in (2, 1) for found in _profiles(results, net, threads)]
-    return f"of {PROFILE} of a step, {'; '.join(told)}" if told else UNKNOWN
+    return f"of {PROFILE}, {'; '.join(told)}" if told else UNKNOWN
 
 
 def _profiles(results: Results, net: str, threads: int) -> list[Any]:

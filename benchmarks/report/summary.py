@@ -22,4 +22,8 @@ def _faster(results: Results) -> str:
         if rival in times:
             found = times[rival]
             told.append(f"{found.median:.2f} times as fast ({found.low:.2f} to {found.high:.2f}) on `{net}`")
-    return f"Beside the fastest way with TensorFlow numnet's training step is {' and '.join(told)}." if told else ""
+    return (
+        f"Beside the fastest way with TensorFlow numnet's training step is, on two threads, {' and '.join(told)}."
+        if told
+        else ""
+    )
