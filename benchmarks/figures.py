@@ -1,7 +1,9 @@
 """From samples to figures: medians, ratios within a round, and the intervals that hold them."""
 
 import math
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from benchmarks.samples import Sample
@@ -24,6 +26,35 @@ class Figure(NamedTuple):
     high: float
     rounds: int
     quiet: bool
+
+
+def rounds(samples: Sequence[Sample]) -> list[list[Sample]]:
+    """A rival's turns of each round of each case and session; numnet has many in a round, the others one."""
+    found: dict[tuple[object, ...], list[Sample]] = {}
+    for sample in samples:
+        case = sorted(item for item in sample.case.items() if item[0] != "turn")
+        found.setdefault((sample.session, sample.round, *case), []).append(sample)
+    return list(found.values())
+
+
+def by_round(samples: Sequence[Sample]) -> list[Sample]:
+    """One sample a round, whose values are numbers: the median of the turns, undisturbed where all of them were.
+
+    Turns of one round share what the machine did in it, so that an interval may not count each of them.
+    """
+    return [
+        replace(turns[0], value=statistics.median(s.value for s in turns), quiet=all(s.quiet for s in turns))
+        for turns in rounds(samples)
+    ]
+
+
+def alike(found: Mapping[str, Sequence[Sample]]) -> dict[str, list[Sample]]:
+    """Of rivals that are compared the samples that count: all rounds of all, where one has too few undisturbed ones.
+
+    Else who took more turns, and so found a few quiet ones, would be shown by his best rounds beside others by all.
+    """
+    enough = all(_enough([all(s.quiet for s in turns) for turns in rounds(each)]) for each in found.values())
+    return {name: [replace(s, quiet=s.quiet and enough) for s in each] for name, each in found.items()}
 
 
 def median(samples: Sequence[Sample]) -> Figure:
@@ -55,8 +86,13 @@ def inside(samples: Sequence[Sample], top: str, bottom: str) -> Figure:
 def _undisturbed(values: Sequence[tuple[float, bool]]) -> Figure:
     """Of values and whether each is of an undisturbed round: those that are where there are enough, or all."""
     kept = [value for value, quiet in values if quiet]
-    quiet = len(kept) == len(values) or len(kept) >= ENOUGH
+    quiet = _enough([quiet for _, quiet in values])
     return figure(kept if quiet else [value for value, _ in values], quiet)
+
+
+def _enough(quiet: Sequence[bool]) -> bool:
+    """Whether undisturbed rounds alone are to count."""
+    return all(quiet) or sum(quiet) >= ENOUGH
 
 
 def across(slow: Sequence[Sample], fast: Sequence[Sample]) -> Figure:

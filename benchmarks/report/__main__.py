@@ -8,12 +8,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks.report import goals, ladder, products, sections
-from benchmarks.report.markdown import prose, section
+from benchmarks.report import ladder
+from benchmarks.report.page import page
 from benchmarks.report.readme import summary
 from benchmarks.report.rows import Results
-from benchmarks.run import CAP
-from benchmarks.samples import RESULTS, ROOT, SLOWER, Store
+from benchmarks.samples import RESULTS, ROOT, Store
 
 
 def main() -> int:
@@ -35,66 +34,6 @@ def main() -> int:
         (docs / "ladder.md").write_text(ladder.page(results))
     print("written: docs/benchmark.md, docs/ladder.md where it was climbed, and their plots")
     return 0
-
-
-def page(results: Results) -> str:
-    """The text of docs/benchmark.md: what there are samples for."""
-    parts = [make(results) for job, make in SECTIONS if results.has(job)]
-    return section(head(results), *parts, HOW) + "\n"
-
-
-# The job that a section is about, and what writes it.
-SECTIONS = (
-    ("step", sections.steps),
-    ("process", sections.processes),
-    ("race", sections.race),
-    ("predict", sections.predictions),
-    ("neighbour", sections.neighbours),
-    ("batch", sections.sweeps),
-    ("products", products.section),
-    ("products", goals.section),
-    ("install", sections.installs),
-    ("equal", sections.equal_work),
-)
-
-
-def head(results: Results) -> str:
-    """What this page is, of what machine, versions and code."""
-    commits = sorted({s.commit for s in results.shown})
-    known = results.store.environments()
-    machines = "; ".join(known.get(digest, digest) for digest in sorted({s.environment for s in results.shown}))
-    return section(
-        "# numnet beside the frameworks",
-        prose("""Written by `make bench` from the samples in [benchmarks/results](../benchmarks/results). In bold is
-            where numnet loses, in every table: a whole interval on the wrong side of numnet's own."""),
-        prose(f"""Measured on {machines}, at commit{"s" * (len(commits) > 1)} {", ".join(commits)}. On a rented machine
-            a neighbour on the other half of a core can halve its speed at any time: absolute times drift, and ratios of
-            turns that follow each other hold."""),
-    )
-
-
-HOW = f"""## How it was measured, and how to repeat it
-
-- Each rival is one file in [benchmarks/rivals](../benchmarks/rivals), written as its own community advises, in a
-  process of its own, bound to as many cores as it has threads. Nobody is timed whose work was not found equal.
-- All rivals of a case are ready in memory at once, warmed up, and take turns, in an order that is drawn for each round,
-  numnet before and after each: about 0.3 seconds each, or one call where a rival's calls take longer, as an epoch of
-  Keras's does.
-- Steps, sweeps, answers and products are watched: before and after each turn a fixed product is timed on all cores in
-  use at once. Where it takes {SLOWER - 1:.0%} more than the least that it is known to take on as many cores here,
-  somebody else was at work. A case of the step goes on until everybody has six undisturbed rounds, or {CAP} rounds or
-  its minutes are over. Whole processes, the race and the ladder are not watched; their tables say so.
-- Figures are medians over undisturbed rounds, or over all where fewer than six were undisturbed; intervals are order
-  statistics, which assume nothing of how times are distributed.
-- Every sample is kept as a line of JSON with its commit, its machine and what the probe took.
-
-```sh
-make bench-install                                  # .venv-bench, with every rival, some 3 GB
-make bench                                          # everything that is lacking, then this page
-make bench JOB=step RIVALS=numnet_numba,jax_scan    # a part
-make bench-quick                                    # a look at a change, under 8 minutes, writes no page
-make bench-check                                    # holds this code against the committed results
-```"""
 
 
 if __name__ == "__main__":

@@ -4,12 +4,16 @@ import statistics
 from collections import defaultdict
 from typing import Any
 
+from benchmarks.figures import figure
+from benchmarks.ladder.climb import PRODUCTS
+from benchmarks.products import PIXELS
 from benchmarks.report.markdown import number, prose, section, table
 from benchmarks.report.products import KINDS
 from benchmarks.report.rows import Results
 
 Line = dict[str, Any]
 Key = tuple[str, str, int]  # kind, shape, threads
+LISTED = [(kind, " x ".join(map(str, shape))) for kind, shape in PRODUCTS + PIXELS]
 
 
 def page(results: Results) -> str:
@@ -29,9 +33,10 @@ def page(results: Results) -> str:
         "## The rungs, and why each is taken",
         _rungs(lines),
         "## How fast, on one thread",
-        prose("""Medians. “Of the peak” is a share of the rate of fused multiply-adds that the core reached in the same
-            rounds, right before each product; a round in which a dense product exceeds it is left out. “Of OpenBLAS” is
-            a share of what NumPy's own product reached. The noise probe did not watch."""),
+        prose("""Medians over all rounds. “Of the peak” is a share of the rate of fused multiply-adds that the core
+            reached right before each product; from this column alone a round is left out in which a dense product
+            exceeds it. “Times OpenBLAS's” compares the speed with that of NumPy's own product in the same round: the
+            median over rounds, and the interval that holds it with at least 95 %. The noise probe did not watch."""),
         *tables,
         "## On two threads",
         *threaded,
@@ -39,11 +44,16 @@ def page(results: Results) -> str:
 
 
 def _grouped(lines: list[Line]) -> dict[Key, dict[str, list[Line]]]:
-    """The rounds of each rung, by kind, shape and threads."""
+    """The rounds of each rung, by kind, shape and threads, in the ladder's own order of products."""
     found: dict[Key, dict[str, list[Line]]] = defaultdict(lambda: defaultdict(list))
     for line in lines:
         found[line["kind"], " x ".join(map(str, line["shape"])), line["threads"]][line["name"]].append(line)
-    return found
+    return dict(sorted(found.items(), key=lambda item: _place(*item[0])))
+
+
+def _place(kind: str, shape: str, threads: int) -> tuple[int, int]:
+    """As the ladder lists its products; each on one thread first."""
+    return LISTED.index((kind, shape)) if (kind, shape) in LISTED else len(LISTED), threads
 
 
 def _heading(key: Key) -> str:
@@ -108,21 +118,21 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
-def _below_the_peak(lines: list[Line]) -> list[Line]:
-    """Rounds in which a dense product was no faster than the peak beside it, which was then none; all, if no other."""
-    good = [line for line in lines if "pixels" in line["kind"] or line["gflops"] <= line["peak_gflops"]]
-    return good or lines
-
-
 def _table(rungs: dict[str, list[Line]]) -> str:
-    reference = statistics.median(line["gflops"] for line in rungs["openblas"])
+    reference = {line["round"]: line["gflops"] for line in rungs["openblas"]}
     rows = []
-    for _, taken in sorted(rungs.items(), key=lambda item: item[1][0]["rung"]):
-        lines = _below_the_peak(taken)
-        speed = statistics.median(line["gflops"] for line in lines)
-        peak = statistics.median(line["gflops"] / line["peak_gflops"] for line in lines)
+    for _, lines in sorted(rungs.items(), key=lambda item: item[1][0]["rung"]):
         milliseconds = 1e3 * statistics.median(line["seconds"] for line in lines)
+        beside = figure([line["gflops"] / reference[line["round"]] for line in lines if line["round"] in reference])
         rows.append([
-            lines[0]["title"], number(milliseconds), number(speed), f"{peak:.1%}", f"{speed / reference:.2f}",
+            lines[0]["title"], number(milliseconds), number(statistics.median(line["gflops"] for line in lines)),
+            _of_the_peak(lines), f"{beside.median:.2f} ({beside.low:.2f} to {beside.high:.2f})",
         ])  # fmt: skip
-    return table(("rung", "ms", "GFLOP/s", "of the peak", "of OpenBLAS"), rows)
+    return table(("rung", "ms", "GFLOP/s", "of the peak", "times OpenBLAS's"), rows)
+
+
+def _of_the_peak(lines: list[Line]) -> str:
+    """The median share of the peak beside it, of rounds in which that was one: no dense product was faster."""
+    shares = [line["gflops"] / line["peak_gflops"] for line in lines]
+    kept = [share for share, line in zip(shares, lines, strict=True) if share <= 1 or "pixels" in line["kind"]]
+    return f"{statistics.median(kept):.1%}" if kept else "-"

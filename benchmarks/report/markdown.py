@@ -11,9 +11,11 @@ def prose(text: str) -> str:
     return " ".join(text.split())
 
 
-ALL_DISTURBED = prose("""In no row of this table were six rounds undisturbed, however often they were taken again within
-    the time: all rounds count.""")
-DISTURBED = "°"  # behind a figure of which fewer than six rounds were undisturbed
+DISTURBED = "°"  # behind a figure of all rounds, where some were disturbed
+NO_FIGURE = ("-", "1")  # nothing to show, and numnet as many times as itself
+WHY = "fewer than six rounds of each, or of what it is compared with, were undisturbed"
+ALL_DISTURBED = f"Every figure of this table counts all rounds: {WHY}, however often they were taken again."
+SOME_DISTURBED = f"{DISTURBED} marks figures that count all rounds: {WHY}."
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -22,15 +24,25 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *rows))
 
 
-def marked(header: Sequence[str], rows: Sequence[Sequence[str]], absent: Sequence[Sequence[str]] = ()) -> str:
-    """A table, and where every row has a disturbed figure a sentence above it in place of all the signs.
+def marked(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    absent: Sequence[Sequence[str]] = (),
+    bounds: Sequence[Sequence[str]] = (),
+) -> str:
+    """A table, and above it what its signs mean; where every figure has one a sentence in place of them all.
 
     absent : rows of those who have no figures, which come last
+    bounds : rows of what nobody can be faster than, which come first and are never disturbed
     """
-    if not rows or not all(any(cell.endswith(DISTURBED) for cell in row) for row in rows):
-        return table(header, [*rows, *absent])
+    figures = [cell for row in rows for cell in row[1:] if cell not in NO_FIGURE]
+    disturbed = [cell.endswith(DISTURBED) for cell in figures]
+    if not any(disturbed):
+        return table(header, [*bounds, *rows, *absent])
+    if not all(disturbed):
+        return section(SOME_DISTURBED, table(header, [*bounds, *rows, *absent]))
     plain = [[cell.replace(DISTURBED, "") for cell in row] for row in rows]
-    return section(ALL_DISTURBED, table(header, [*plain, *absent]))
+    return section(ALL_DISTURBED, table(header, [*bounds, *plain, *absent]))
 
 
 def mark(figure: Figure, text: str) -> str:

@@ -9,7 +9,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from benchmarks.figures import Figure, figure
-from benchmarks.jobs.steps import ROOFLINE
+from benchmarks.report import roofline
+from benchmarks.report.markdown import DISTURBED, mark
 from benchmarks.report.rows import Results
 from benchmarks.report.sections import race_seconds
 from benchmarks.rival import NAMES, NUMNET, TEXTBOOK
@@ -37,17 +38,20 @@ def draw_steps(results: Results) -> None:
     """Bars of milliseconds a step on two threads, both nets side by side, with their intervals."""
     picture, axes = plt.subplots(1, 2, figsize=(11, 4.8), layout="constrained", sharey=True)
     found = {net: results.medians("step", "ms", net=net, threads=2) for net in ("tutorial", "intended")}
-    floors = {net: medians.pop(ROOFLINE, None) for net, medians in found.items()}
+    bound = roofline.find(results, 2)
     names = list(found["tutorial"] | found["intended"])[::-1]
     for axis, (net, medians) in zip(axes, found.items(), strict=True):
         for place, name in enumerate(names):
             _bar(axis, place, medians.get(name), _colour(name))
-        if floor := floors[net]:
-            axis.axvline(floor.median, color=GREY, ls="--", lw=1)
-            axis.text(floor.median, len(names) - 0.4, " dense products at the peak", fontsize=8, color=GREY)
+        if bound and bound.is_valid:
+            axis.axvline(bound.ms, color=GREY, ls="--", lw=1)
+            axis.text(bound.ms, len(names) - 0.4, f" {roofline.TITLE}", fontsize=8, color=GREY)
         axis.set(title=net, xlabel="ms a step", xlim=(0, None), ylim=(-0.6, len(names) + 0.2))
     axes[0].set_yticks(range(len(names)), [results.title(name) for name in names])
-    picture.supxlabel("two threads, batch of 128; medians, and the interval that holds each with 95 %", fontsize=8)
+    said = "two threads, batch of 128; medians, and the interval that holds each with 95 %"
+    picture.supxlabel(
+        said + _of_disturbed(*(each for medians in found.values() for each in medians.values())), fontsize=8
+    )
     _save(picture, "benchmark-step.png")
 
 
@@ -58,7 +62,12 @@ def _bar(axis: plt.Axes, place: int, found: Figure | None, colour: str) -> None:
         return
     spread = [[found.median - found.low], [found.high - found.median]]
     axis.barh(place, found.median, xerr=spread, color=colour, error_kw={"lw": 0.8})
-    axis.text(found.high, place, f" {found.median:.2f}", va="center", fontsize=8)
+    axis.text(found.high, place, mark(found, f" {found.median:.2f}"), va="center", fontsize=8)
+
+
+def _of_disturbed(*shown: Figure) -> str:
+    """What the sign behind a number means, where a plot has one."""
+    return "" if all(each.quiet for each in shown) else f"; {DISTURBED}: disturbed rounds count too"
 
 
 def draw_sweep(results: Results, job: str) -> None:
@@ -68,16 +77,18 @@ def draw_sweep(results: Results, job: str) -> None:
     found = {size: results.ratios(job, "ms", **{job: size}) for size in sizes}
     names = [name for name in NAMES if any(name in each for each in found.values())]
     rivals = [name for name in names if name != TEXTBOOK]
-    for name, mark in zip(names, MARKS, strict=False):
+    for name, shape in zip(names, MARKS, strict=False):
         own = [size for size in sizes if name in found[size]]
         ratios = [found[size][name] for size in own]
         medians = [ratio.median for ratio in ratios]
         spread = [[r.median - r.low for r in ratios], [r.high - r.median for r in ratios]]
         colour = PLAIN if name == TEXTBOOK else LINES[rivals.index(name) % len(LINES)]
-        axis.errorbar(own, medians, spread, marker=mark, color=colour, label=results.title(name), elinewidth=0.8)
+        axis.errorbar(own, medians, spread, marker=shape, color=colour, label=results.title(name), elinewidth=0.8)
     axis.axhline(1, color=OURS, lw=2, label="numnet")
-    axis.set(xscale="log", yscale="log", xlabel=f"{job}, two threads", ylabel="times numnet's time; below 1 is faster")
-    axis.set_xticks(sizes, [str(size) for size in sizes])
+    disturbed = {size: _of_disturbed(*each.values()) for size, each in found.items()}
+    said = f"{job}, two threads{next(filter(None, disturbed.values()), '')}"
+    axis.set(xscale="log", yscale="log", xlabel=said, ylabel="times numnet's time; below 1 is faster")
+    axis.set_xticks(sizes, [f"{size}{DISTURBED * bool(disturbed[size])}" for size in sizes])
     axis.set_yticks(ticks := [0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5], [f"{tick:g}" for tick in ticks])
     axis.minorticks_off()
     axis.legend(frameon=False)

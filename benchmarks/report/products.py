@@ -1,6 +1,6 @@
 """The report on products alone: numnet beside OpenBLAS in docs/benchmark.md, and docs/ladder.md."""
 
-from benchmarks.figures import Figure, inside, median
+from benchmarks.figures import Figure, alike, inside, median
 from benchmarks.products import ROWS
 from benchmarks.report import markdown
 from benchmarks.report.markdown import mark, marked, number, prose, times
@@ -16,19 +16,18 @@ Key = tuple[str, str]  # kind, shape
 
 
 def samples_of(results: Results, threads: int) -> dict[Key, list[Sample]]:
-    """Of each product, in the order in which they are listed in benchmarks/products.py."""
-    found: dict[Key, list[Sample]] = {}
-    for sample in results.store.of("products", threads=threads):
+    """Of each product, in the order in which they are listed in benchmarks/products.py.
+
+    By one rule for both numbers of threads, which stand in one row: undisturbed rounds where both have enough, or all.
+    """
+    found: dict[Key, dict[str, list[Sample]]] = {}
+    for sample in results.store.of("products"):
         if "kind" in sample.case:
             results.shown.append(sample)
-            found.setdefault((sample.case["kind"], sample.case["shape"]), []).append(sample)
-    return dict(sorted(found.items(), key=lambda item: _place(item[0])))
-
-
-def dense(results: Results, threads: int) -> list[Sample]:
-    """Those of products without zeros to skip."""
-    found = samples_of(results, threads)
-    return [s for (kind, _), samples in found.items() if "pixels" not in kind for s in samples]
+            row = found.setdefault((sample.case["kind"], sample.case["shape"]), {})
+            row.setdefault(str(sample.threads), []).append(sample)
+    ordered = sorted(found.items(), key=lambda item: _place(item[0]))
+    return {key: alike(row)[str(threads)] for key, row in ordered if str(threads) in row}
 
 
 def share(samples: list[Sample]) -> Figure:

@@ -1,8 +1,11 @@
 """The README's summary of the benchmark: a table of few rows and the plot."""
 
 from benchmarks.figures import Figure
-from benchmarks.report.markdown import mark, marked, number, prose, section
+from benchmarks.report.markdown import lost, mark, marked, number, prose, section
+from benchmarks.report.page import tables
 from benchmarks.report.rows import Results
+from benchmarks.report.sections import least
+from benchmarks.report.summary import summary as outcome
 from benchmarks.rival import NUMNET, TEXTBOOK
 
 FEW = ("tensorflow_tutorial", "tensorflow_loop", "keras_fit", "torch_eager", "jax_scan", TEXTBOOK)
@@ -18,15 +21,16 @@ def summary(results: Results) -> str:
     rows = []
     for name in (NUMNET, *FEW):
         cells = [_step(medians, ratios, name) for medians, ratios in step]
-        cells += [number(found[name].median) if name in found else "-" for found in (seconds, memory)]
+        cells += [least(found.get(name), found.get(NUMNET)) for found in (seconds, memory)]
         rows.append([results.title(name), *cells])
     return section(
+        outcome(results, tables(results)),
         marked(("", "`tutorial`, ms a step", "`intended`, ms a step", "whole `tutorial`, s", "MiB at most"), rows),
         "![Milliseconds a step of each rival](docs/pictures/benchmark-step.png)",
-        prose(f"""Measured on {_machine(results)}, two threads, medians of interleaved rounds; how many times numnet's
-            time a rival's is, each turn between two of numnet's. ° marks figures of which fewer than six rounds were
-            undisturbed by others on the machine; nobody watched the last two columns. All of it, one thread, latency,
-            sweeps, losses included: [docs/benchmark.md](docs/benchmark.md)."""),
+        prose(f"""Measured on {results.machines(only_cores=True)}, two threads, medians of interleaved rounds; how many
+            times numnet's time a rival's is, each turn between two of numnet's; nobody watched whether others disturbed
+            the last two columns. In bold is where numnet loses. All of it, one thread, latency, sweeps:
+            [docs/benchmark.md](docs/benchmark.md)."""),
     )
 
 
@@ -35,11 +39,5 @@ def _step(medians: dict[str, Figure], ratios: dict[str, Figure], name: str) -> s
     if name not in medians:
         return "-"
     against = f"; {ratios[name].median:.2f} times" if name in ratios else ""
-    return mark(medians[name], number(medians[name].median) + against)
-
-
-def _machine(results: Results) -> str:
-    """The cores, without the versions."""
-    known = results.store.environments()
-    texts = {known.get(s.environment, s.environment) for s in results.shown}
-    return "; ".join(sorted(text.partition(", numnet")[0] for text in texts))
+    is_lost = name in ratios and ratios[name].high < 1
+    return mark(medians[name], lost(number(medians[name].median) + against, is_lost))

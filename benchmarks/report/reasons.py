@@ -8,7 +8,8 @@ from benchmarks.report.markdown import number
 from benchmarks.report.rows import Results
 from benchmarks.rival import NUMNET
 
-UNKNOWN = "what bounds it is not known: no sample tells"
+UNKNOWN = "not known"
+PROFILE = "a profiled step (one profile, which nobody watched)"
 LARGE, SMALL = 50e6, 5e6  # operations of a product: far above what a call costs, and near it
 ADAM_BYTES = 28  # a parameter: w, dw, m and v are read, w, m and v written, 4 bytes each
 
@@ -16,19 +17,19 @@ Parts = dict[str, Any]
 
 
 def of_step(results: Results, net: str, asked: float | None = None) -> str:
-    """What numnet's step is made of by its own profile.
+    """What numnet's step is made of, in shares of a profiled step, which is another one than those in the table.
 
-    asked : milliseconds that a goal comes to; then what the products alone take beside it
+    asked : what a goal comes to, as a share of numnet's step; then what the products alone take beside it
     """
     two = [sample.value for sample in _profiles(results, net, 2)]
     if asked and two:
         alone = sum(ms for _, flops, ms in two[0]["calls"] if flops)
         return (
-            f"the goal comes to {number(asked)} ms; numnet's products alone take {number(alone)} of the "
-            f"{number(two[0]['step'])} of a profiled step"
+            f"the goal comes to {asked:.0%} of what numnet's step takes; numnet's products alone are "
+            f"{alone / two[0]['step']:.0%} of {PROFILE}"
         )
     told = [_parts(found.value, threads) for threads in (2, 1) for found in _profiles(results, net, threads)]
-    return "; ".join(told) or UNKNOWN
+    return f"of {PROFILE}, {'; '.join(told)}" if told else UNKNOWN
 
 
 def _profiles(results: Results, net: str, threads: int) -> list[Any]:
@@ -43,12 +44,15 @@ def _parts(parts: Parts, threads: int) -> str:
     adam = sum(ms for name, _, ms in calls if name == "adam")
     passes = sum(ms for name, flops, ms in calls if not flops and name != "adam")
     gigabytes = ADAM_BYTES * parts["parameters"] / adam / 1e6
+    pixels, others, adam, passes, between = (
+        f"{ms / parts['step']:.0%}"
+        for ms in (sum(ms for _, ms in first), sum(ms for _, ms in other), adam, passes, parts["between"])
+    )
     return (
-        f"on {threads} thread{'s' * (threads > 1)} a profiled step takes {number(parts['step'])} ms: "
-        f"the products with pixels, zeros skipped, {number(sum(ms for _, ms in first))}; "
-        f"the other products {number(sum(ms for _, ms in other))}, at {rate / parts['peak_gflops']:.0%} of the peak; "
-        f"Adam {number(adam)}, {number(gigabytes)} GB/s where a copy reaches {number(parts['copy_gigabytes'])}; "
-        f"activations, masks, sums and loss {number(passes)}; between kernels {number(parts['between'])}"
+        f"on {threads} thread{'s' * (threads > 1)}: the products with pixels, zeros skipped, {pixels}; the other "
+        f"products {others}, at {rate / parts['peak_gflops']:.0%} of the peak beside them; Adam {adam}, "
+        f"{number(gigabytes)} GB/s where a copy reaches {number(parts['copy_gigabytes'])}; "
+        f"activations, masks, sums and loss {passes}; between kernels {between}"
     )
 
 
@@ -79,13 +83,27 @@ def of_products(results: Results, threads: int) -> str:
 
 def of_process(results: Results) -> str:
     """The stages of numnet's row, which does a rival's work."""
-    found = [run["stages"] for run in results.values("process", cache="warm").get(NUMNET, []) if run.get("stages")]
+    runs = results.values("process", cache="warm").get(NUMNET, [])
+    return _ends([run["stages"] for run in runs if run.get("stages")])
+
+
+def of_race(results: Results) -> str:
+    """The stages of numnet's runs in the race, and their epochs, each with its test."""
+    runs = results.values("race").get(NUMNET, [])
+    return _ends([
+        run.get("stages", {}) | {f"epoch {i}": seconds for i, (seconds, _) in enumerate(run["marks"], 1)}
+        for run in runs
+    ])  # fmt: skip
+
+
+def _ends(found: list[dict[str, float]]) -> str:
+    """Medians of when each stage ended, of those that all runs have."""
     if not found:
         return UNKNOWN
-    stages = {name: statistics.median(stages[name] for stages in found) for name in found[0]}
-    ordered = sorted(stages.items(), key=lambda stage: stage[1])
-    ends = ", ".join(f"{name} {number(seconds)}" for name, seconds in ordered)
-    return f"of numnet's row the seconds from the start to the end of each stage are: {ends}"
+    shared = set(found[0]).intersection(*found)
+    ends = sorted((statistics.median(stages[name] for stages in found), name) for name in shared)
+    told = ", ".join(f"{name} {number(seconds)}" for seconds, name in ends)
+    return f"in numnet's row the seconds from the start to the end of each stage are: {told}"
 
 
 def of_compiling(results: Results) -> str:

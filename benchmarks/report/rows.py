@@ -3,15 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from benchmarks.figures import Figure, beside, median
+from benchmarks.figures import Figure, alike, beside, by_round, median
 from benchmarks.jobs.processes import TRAIN
 from benchmarks.jobs.steps import ROOFLINE
 from benchmarks.samples import Sample, Store, failure
 
-TITLES = {
-    ROOFLINE: "products at the peak of the cores",
-    TRAIN: "`python -m numnet.train`",
-}
+TITLES = {TRAIN: "`python -m numnet.train`"}
 
 
 class Results:
@@ -29,14 +26,27 @@ class Results:
         return all(self.store.of(job) for job in jobs)
 
     def samples(self, job: str, part: str = "", **case: Any) -> dict[str, list[Sample]]:
-        """Each rival's samples; `part` names one of several figures in a value. Who has it not is left out."""
+        """Each rival's samples of a case, all by one rule: where one is too often disturbed, all rounds of all count.
+
+        part : names one of several figures in a value, of which then each rival has one a round; who lacks it is left
+            out, as is the roofline, which nobody races
+        """
         found: dict[str, list[Sample]] = {}
         for sample in self.store.of(job, **case):
-            if failure(sample) or (part and part not in sample.value):
+            if failure(sample) or sample.rival == ROOFLINE or (part and part not in sample.value):
                 continue
             self.shown.append(sample)
             found.setdefault(sample.rival, []).append(sample.of(part) if part else sample)
-        return found
+        return {name: by_round(each) if part else each for name, each in alike(found).items()}
+
+    def cases(self, job: str) -> list[dict[str, Any]]:
+        """Each setting that a job compares rivals in."""
+        found = [{name: it for name, it in s.case.items() if name != "turn"} for s in self.store.of(job)]
+        return [case for i, case in enumerate(found) if case not in found[:i]]
+
+    def is_quiet(self, job: str, **case: Any) -> bool:
+        """Whether the figures of a case are of undisturbed rounds alone."""
+        return any(s.quiet for each in self.samples(job, **case).values() for s in each)
 
     def ratios(self, job: str, part: str, **case: Any) -> dict[str, Figure]:
         """How many times slower than numnet each rival is that took its turns between numnet's."""
@@ -75,6 +85,13 @@ class Results:
         """Of the rivals whose name begins so, the one with the least median."""
         chosen = tuple(prefixes)
         return next((name for name in self.medians(job, part, **case) if name.startswith(chosen)), None)
+
+    def machines(self, only_cores: bool = False) -> str:
+        """What the samples shown are of, in words: the cores, and the versions of everything."""
+        known = self.store.environments()
+        texts = sorted({known.get(s.environment, s.environment) for s in self.shown})
+        told = dict.fromkeys(text.partition(", numnet")[0] if only_cores else text for text in texts)
+        return "; ".join(told).replace("virtual cores, a guest's, of an", "virtual cores of a rented machine, an")
 
     def title(self, name: str) -> str:
         """A rival's name for people."""

@@ -6,27 +6,27 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks import CALL, equal, nets
-from benchmarks.figures import Figure, inside, median
+from benchmarks.figures import Figure, figure, inside, median
 from benchmarks.jobs import predictions as predicted
 from benchmarks.jobs import races
-from benchmarks.jobs.steps import ROOFLINE
+from benchmarks.jobs.processes import TRAIN
 from benchmarks.problem import STEP_FLOPS
+from benchmarks.report import roofline
 from benchmarks.report.markdown import (
-    DISTURBED,
     lost,
     mark,
     marked,
     number,
-    plain,
     prose,
     section,
     table,
     times,
 )
-from benchmarks.report.products import dense
 from benchmarks.report.rows import Results
 from benchmarks.rival import NAMES, NUMNET
 from benchmarks.samples import failure
+
+Figures = dict[str, Figure]  # by rival
 
 
 def equal_work(results: Results) -> str:
@@ -61,15 +61,16 @@ def steps(results: Results) -> str:
     return section(
         "## A step of training",
         prose(f"""Milliseconds for a batch of 128 and one update of all 567,434 parameters: medians of rounds in which
-            all took turns. “Times numnet's” compares each turn with the mean of numnet's own turns right before and
-            right after it: the median over rounds, with the interval that holds it with at least 95 % (of fewer than
-            six rounds: the least and the largest): above 1 numnet is the faster, in bold it is the slower by the whole
-            interval. {DISTURBED} marks figures of which fewer than six rounds were undisturbed; then all rounds count.
+            all took turns; numnet's many turns of a round count as one, by their median. “Times numnet's” compares each
+            turn with the mean of numnet's own turns right before and right after it: the median over rounds, with the
+            interval that holds it with at least 95 % (of fewer than six rounds: the least and the largest): above 1
+            numnet is the faster, in bold it is the slower by the whole interval. A column is of the undisturbed
+            rounds of everybody in it, or, where somebody has fewer than six of them, of all rounds of everybody.
             GFLOP/s are those of dense products: zeros that numnet skips are counted as done.
             {results.watched("step")}"""),
         *(part for net in nets.NETS for part in (f"### `{net}`", _step_table(results, net))),
         "![Milliseconds a step of each rival](pictures/benchmark-step.png)",
-        _roofline(results),
+        roofline.explained(results),
         _on_one_core(results),
     )
 
@@ -78,37 +79,23 @@ def _step_table(results: Results, net: str) -> str:
     header = ("", "2 threads, ms", "times numnet's", "1 thread, ms", "times numnet's", "GFLOP/s on 2")
     one = results.medians("step", "ms", net=net, threads=1)
     two_times, one_times = (results.ratios("step", "ms", net=net, threads=threads) for threads in (2, 1))
+    two = results.medians("step", "ms", net=net, threads=2)
+    bound = roofline.row(results, {2: two.get(NUMNET), 1: one.get(NUMNET)})
     rows = []
-    for name, figure in results.medians("step", "ms", net=net, threads=2).items():
-        cells = [results.title(name), plain(figure), _times(two_times, name)]
-        cells += [plain(one[name]), _times(one_times, name)] if name in one else ["-", "-"]
-        rows.append([*cells, number(STEP_FLOPS / figure.median / 1e6)])
-    return marked(header, rows, results.absent("step", len(header), net, net=net, threads=2))
+    for name, took in two.items():
+        cells = [results.title(name), least(took, two.get(NUMNET)), _times(two_times, name)]
+        cells += [least(one.get(name), one.get(NUMNET)), _times(one_times, name)]
+        rate = lost(number(STEP_FLOPS / took.median / 1e6), is_less(took, two.get(NUMNET)))
+        rows.append([*cells, mark(took, rate)])
+    return marked(header, rows, results.absent("step", len(header), net, net=net, threads=2), bound)
 
 
 def _times(ratios: dict[str, Figure], name: str) -> str:
-    if name == NUMNET or name not in ratios:
-        return "1" if name == NUMNET else "-"
-    return mark(ratios[name], f"{ratios[name].median:.2f}") if name == ROOFLINE else times(ratios[name])
+    return times(ratios[name]) if name in ratios else "1" if name == NUMNET else "-"
 
 
-def _roofline(results: Results) -> str:
-    """The peak, and whether it is one: no product may have exceeded the peak that was measured beside it."""
-    told = []
-    for threads in (1, 2):
-        samples = dense(results, threads)
-        if samples:
-            shares = [s.value["flops"] / s.value[who] / 1e9 / s.value["peak_gflops"] for s in samples for who in
-                      ("numnet", "openblas")]  # fmt: skip
-            above = sum(share > 1 for share in shares)
-            told.append(f"on {threads} thread{'s' * (threads > 1)} {above:,} of {len(shares):,}")
-    return prose(f"""The row “{results.title(ROOFLINE)}” is what the step's {STEP_FLOPS / 1e6:.0f} MFLOP of dense
-        products would take at the rate of fused multiply-adds that the cores reached in the same rounds, with nothing
-        else to do.""" + (f""" A peak that products exceed is none: of the dense products below, each timed right after
-        a measurement of the peak, {", ".join(told)} were faster than it.""" if told else ""))  # fmt: skip
-
-
-TICK, LATE = 4.0, 0.25  # milliseconds: the scheduler looks 250 times a second who is next, and is on time
+TICK, NEAR = 4.0, 0.25  # milliseconds: the scheduler looks 250 times a second who is next, and is on time
+TICKS = 3  # at least: a step of one or two is too often near them by chance
 
 
 def _on_one_core(results: Results) -> str:
@@ -118,48 +105,78 @@ def _on_one_core(results: Results) -> str:
         found = results.samples("step", "ms", threads=threads)
         for name in (name for name in found if name.startswith("keras")):
             values = [s.value for s in found[name]]
-            ticks = sum(value > 2 * TICK and value % TICK < LATE for value in values)
+            ticks = sum(_is_ticks(value) for value in values)
             told.append(f"{results.title(name)} on {threads} thread{'s' * (threads > 1)} {ticks} of {len(values)}")
     if not told:
         return ""
     return prose(f"""Where threads that wait for each other share a core, they may wait for the scheduler's next look,
-        every {TICK:g} ms. Keras's `fit` has its batches gathered by other threads; samples of its rows that lie at most
-        {LATE:g} ms above three or more whole ticks, of which chance alone would make {LATE / TICK:.0%}:
+        every {TICK:g} ms. Keras's `fit` has its batches gathered by other threads; samples of its rows that lie within
+        {NEAR:g} ms of {TICKS} or more whole ticks, of which chance alone would make {2 * NEAR / TICK:.0%}:
         {"; ".join(told)}.""")
+
+
+def _is_ticks(milliseconds: float) -> bool:
+    """Whether the nearest whole number of ticks is near, and not too few."""
+    ticks = round(milliseconds / TICK)
+    return ticks >= TICKS and abs(milliseconds - ticks * TICK) <= NEAR
 
 
 def processes(results: Results) -> str:
     """Seconds, memory and stages of the tutorial's program."""
     header = ("", "seconds", "empty cache", f"until step {CALL}", "CPU seconds", "MiB at most", "accuracy")
-    found = {part: results.medians("process", part, cache="warm") for part in ("cpu_seconds", "mib", "accuracy")}
-    until = results.medians("process", "until", cache="warm")
-    empty = results.medians("process", "seconds", cache="empty")
-    warm = results.medians("process", "seconds", cache="warm")
-    best = {part: figures.get(NUMNET) for part, figures in {"seconds": warm, **found}.items()}
-    rows = []
-    for name, wall in warm.items():
-        cpu, memory, accuracy = (figures[name] for figures in found.values())
-        rows.append([
-            results.title(name), _least(wall, best["seconds"]),
-            number(empty[name].median) if name in empty else "the same",
-            number(until[name].median) if name in until else "-", _least(cpu, best["cpu_seconds"]),
-            _least(memory, best["mib"]), f"{accuracy.median:.2%}",
-        ])  # fmt: skip
+    warm = {part: results.medians("process", part, cache="warm") for part in PARTS}
+    # who keeps nothing between runs finds his cache empty in every run
+    empty = warm["seconds"] | results.medians("process", "seconds", cache="empty")
     return section(
         "## The whole program",
         prose(f"""From the start of the process to its end: import, read MNIST, 1,001 steps of `tutorial` on two threads
             (`python -m numnet.train`: 1,000), test; medians of three. Who keeps compiled code between runs (numnet and
             `torch.compile` as they come, JAX where it is told to) compiles it first when the cache is empty; the others
             compile every time. Rivals keep the training images as floats, as is usual, which weighs 164 MiB; numnet
-            keeps them as bytes, which weighs 41. In bold what is less than numnet's row has, which does the same work.
+            keeps them as bytes, which weighs 41. It is not quite the same work: numnet, with either set of kernels,
+            shuffles the images anew for each epoch, while the frameworks go through one order again and again, and so
+            the accuracies differ. In bold where a rival is ahead of numnet's row, which does a rival's work.
             {results.watched("process")}"""),
-        table(header, [*rows, *results.absent("process", len(header), "tutorial", cache="warm")]),
+        table(
+            header,
+            [
+                *(_process_row(results, name, warm, empty) for name in warm["seconds"]),
+                *results.absent("process", len(header), "tutorial", cache="warm"),
+            ],
+        ),
     )
 
 
-def _least(figure: Figure, ours: Figure | None) -> str:
+PARTS = ("seconds", "until", "cpu_seconds", "mib", "accuracy")
+
+
+def _process_row(results: Results, name: str, warm: dict[str, Figures], empty: Figures) -> list[str]:
+    """warm : by part and name; numnet's own program is nobody's rival, and beside numnet's row nothing is lost to it"""
+    figures, ours = (
+        {"empty": empty.get(who)} | {part: found.get(who) for part, found in warm.items()} for who in (name, NUMNET)
+    )
+    if name == TRAIN:
+        ours = dict.fromkeys(ours)
+    cells = {part: least(figure, ours[part]) for part, figure in figures.items()}
+    if figures["empty"] == figures["seconds"]:
+        cells["empty"] = lost("the same", is_less(figures["empty"], ours["empty"]))
+    accuracy = most(figures["accuracy"], ours["accuracy"], "{:.2%}")
+    return [results.title(name), *(cells[part] for part in ("seconds", "empty", *PARTS[1:-1])), accuracy]
+
+
+def is_less(figure: Figure | None, ours: Figure | None) -> bool:
+    """Whether the whole interval is below numnet's."""
+    return figure is not None and ours is not None and figure.high < ours.low
+
+
+def least(figure: Figure | None, ours: Figure | None) -> str:
     """The median, in bold where it is less than numnet's by the whole intervals."""
-    return lost(number(figure.median), ours is not None and figure.high < ours.low)
+    return mark(figure, lost(number(figure.median), is_less(figure, ours))) if figure else "-"
+
+
+def most(figure: Figure | None, ours: Figure | None, form: str) -> str:
+    """The same of what is better where it is more."""
+    return mark(figure, lost(form.format(figure.median), is_less(ours, figure))) if figure else "-"
 
 
 def race(results: Results) -> str:
@@ -167,6 +184,7 @@ def race(results: Results) -> str:
     runs = results.values("race")
     names = sorted(runs, key=lambda name: race_seconds(runs[name]))
     least = min((_seconds(run) for run in runs.get(NUMNET, ()) if run["met"]), default=0.0)
+    ends = figure([_end(run) for run in runs.get(NUMNET, ())])
     header = ("", "seconds, median (least to most)", "met", "batch, length, peak rate", "accuracy at the end")
     return section(
         f"## Seconds to {races.TARGET:.0%}",
@@ -177,7 +195,10 @@ def race(results: Results) -> str:
             keeps one. {_searched(results)} {results.watched("race")}"""),
         table(
             header,
-            [*(_race_row(results.title(n), runs[n], least) for n in names), *results.absent("race", 5, "tutorial")],
+            [
+                *(_race_row(results.title(n), runs[n], least, ends) for n in names),
+                *results.absent("race", 5, "tutorial"),
+            ],
         ),
         "![Seconds to the mark](pictures/benchmark-race.png)",
     )
@@ -206,8 +227,8 @@ def race_seconds(runs: Sequence[dict[str, Any]]) -> float:
     return statistics.median(_seconds(run) if run["met"] else math.inf for run in runs)
 
 
-def _race_row(title: str, runs: Sequence[dict[str, Any]], least: float) -> list[str]:
-    """least : of numnet's runs; in bold who is below it in all of his."""
+def _race_row(title: str, runs: Sequence[dict[str, Any]], least: float, ends: Figure) -> list[str]:
+    """least, ends : of numnet's runs the fewest seconds and the accuracies; in bold who is ahead in all of his."""
     settings, seconds = runs[0]["settings"], sorted(_seconds(run) for run in runs if run["met"])
     middle = race_seconds(runs)
     shown = f"{number(middle)} ({number(seconds[0])} to {number(seconds[-1])})" if math.isfinite(middle) else "not met"
@@ -216,8 +237,13 @@ def _race_row(title: str, runs: Sequence[dict[str, Any]], least: float) -> list[
         lost(shown, len(seconds) == len(runs) and seconds[-1] < least),
         f"{len(seconds)} of {len(runs)}",
         f"{settings['batch_size']}, {settings['epochs']} epochs, {settings['learning_rate']:g}",
-        f"{statistics.median(run['marks'][-1][1] for run in runs):.2%}",
+        most(figure([_end(run) for run in runs]), ends, "{:.2%}"),
     ]
+
+
+def _end(run: dict[str, Any]) -> float:
+    """The accuracy at its end."""
+    return float(run["marks"][-1][1])
 
 
 def _seconds(run: dict[str, Any]) -> float:
@@ -227,14 +253,14 @@ def _seconds(run: dict[str, Any]) -> float:
 def predictions(results: Results) -> str:
     """One image and ten thousand."""
     header = ("", "one image, median, µs", "99th percentile, µs", "times numnet's", "images a second")
-    p99, rate = (results.medians("predict", part) for part in ("p99", "images_per_second"))
+    p50, p99, rate = (results.medians("predict", part) for part in ("p50", "p99", "images_per_second"))
     against = results.ratios("predict", "p50")
     rows = [
         [
-            results.title(name), plain(figure), plain(p99[name]), _times(against, name),
-            mark(rate[name], lost(number(rate[name].median), NUMNET in rate and rate[name].low > rate[NUMNET].high)),
+            results.title(name), least(figure, p50.get(NUMNET)), least(p99[name], p99.get(NUMNET)),
+            _times(against, name), most(rate[name], rate.get(NUMNET), "{:,.0f}"),
         ]
-        for name, figure in results.medians("predict", "p50").items()
+        for name, figure in p50.items()
     ]  # fmt: skip
     same = [
         f"{results.title(name)} by that of {results.title(other)}"
@@ -302,7 +328,7 @@ def neighbours(results: Results) -> str:
     slower = {name: inside(samples, "busy", "alone") for name, samples in found.items()}
     rows = [
         [
-            results.title(name), _least(alone[name], alone.get(NUMNET)), _least(figure, busy.get(NUMNET)),
+            results.title(name), least(alone[name], alone.get(NUMNET)), least(figure, busy.get(NUMNET)),
             lost(f"{slower[name].median:.1f} ({slower[name].low:.1f} to {slower[name].high:.1f})",
                  NUMNET in slower and slower[name].high < slower[NUMNET].low),
         ]

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("threadpoolctl", reason="the benchmark suite's own library is not installed")
 
 from benchmarks.check import holds
-from benchmarks.figures import Figure, across, median, ratio
+from benchmarks.figures import Figure, across, alike, by_round, median, ratio
 from benchmarks.report.markdown import number, table, times
 from benchmarks.samples import Sample
 
@@ -27,6 +27,37 @@ def test_disturbed_rounds_do_not_count_where_six_others_do() -> None:
 def test_with_too_few_undisturbed_rounds_all_count_and_the_figure_says_so() -> None:
     found = median(samples([3.0, 1.0, 99.0, 2.0], disturbed=(0, 2)))
     assert (found.median, found.rounds, found.quiet) == (2.5, 4, False)
+
+
+def turns(values: list[float], round: int, disturbed: tuple[int, ...] = ()) -> list[Sample]:
+    """Of one round; the turns named were disturbed."""
+    return [
+        Sample("step", "a", {"turn": i}, round, value, 1.0, i not in disturbed, "c", "m", "s")
+        for i, value in enumerate(values)
+    ]
+
+
+def test_the_turns_of_a_round_are_one_value_and_undisturbed_where_all_of_them_were() -> None:
+    """Medians of the rounds: 2, 6 and 5.5. Of nine values as of nine rounds the median would be 5 and its low end 2."""
+    found = by_round(
+        [*turns([1.0, 2.0, 9.0], 0), *turns([5.0, 6.0, 7.0, 8.0], 1, (3,))[:3], *turns([4.0, 7.0], 2, (1,))]
+    )
+    assert [(s.value, s.quiet) for s in found] == [(2.0, True), (6.0, True), (5.5, False)]
+    assert median(found)[:4] == (5.5, 2.0, 6.0, 3)
+
+
+def test_who_takes_more_turns_is_not_shown_by_his_quiet_ones_beside_others_by_all() -> None:
+    """numnet has a quiet turn of 1 ms in each of six rounds, but no round of which both turns were quiet."""
+    ours = [turn for i in range(6) for turn in turns([1.0, 3.0], i, disturbed=(1,))]
+    theirs = samples([2.0] * 6, disturbed=(0,))
+    found = {name: median(by_round(each)) for name, each in alike({"numnet": ours, "them": theirs}).items()}
+    assert {name: (each.median, each.quiet) for name, each in found.items()} == {
+        "numnet": (2.0, False), "them": (2.0, False),
+    }  # fmt: skip
+    quiet = samples([4.0] * 6 + [9.0], disturbed=(6,))
+    kept = alike({"a": quiet, "b": samples([2.0] * 7)})
+    assert (median(kept["a"]).median, median(kept["a"]).quiet) == (4.0, True)
+    assert not median(alike({"a": quiet, "b": theirs})["a"]).quiet
 
 
 def test_a_ratio_is_taken_within_each_round() -> None:

@@ -1,0 +1,157 @@
+"""The page's rules on disturbed rounds, losses and verdicts: each on few samples, its figures worked by hand."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("threadpoolctl", reason="the benchmark suite's own library is not installed")
+
+from benchmarks.figures import Figure
+from benchmarks.report import losses, products
+from benchmarks.report import page as report
+from benchmarks.report.markdown import marked, verdict
+from benchmarks.report.rows import Results
+from benchmarks.samples import Sample, Store
+
+ROUNDS = 6
+
+
+def line(text: str, start: str) -> str:
+    """The first line that begins so."""
+    return next(each for each in text.splitlines() if each.startswith(start))
+
+
+def test_numnets_own_figures_are_of_the_rounds_that_its_rivals_are_of(tmp_path: Path) -> None:
+    """In each round numnet takes 2 ms undisturbed and 4 disturbed, 3 by their median; the rival's turn is disturbed."""
+    store = Store(tmp_path)
+    for i in range(ROUNDS):
+        case = {"net": "tutorial", "threads": 2}
+        for turn, probe in enumerate((4e-4, 9e-4)):
+            value = {"ms": 2.0 + 2 * turn}
+            store.add(Sample("step", "numnet_numba", case | {"turn": turn}, i, value, probe, commit="abc"))
+        store.add(Sample("step", "jax_scan", case, i, {"ms": 6.0, "numnet": 3.0}, 9e-4, commit="abc"))
+    page = report.page(Results(store))
+    assert line(page, "| numnet_numba").startswith("| numnet_numba | 3")
+    assert line(page, "| jax_scan").startswith("| jax_scan | 6")
+
+
+def test_whole_ticks_are_near_on_either_side_and_three_at_least(tmp_path: Path) -> None:
+    """Ticks of 4 ms: 23.94 is 6, 12.2 and 11.8 are 3; 8.07 is but 2, and 13.5, 12.3 and 11.7 are near none."""
+    store = Store(tmp_path)
+    for i, value in enumerate((23.94, 12.2, 11.8, 8.07, 13.5, 12.3, 11.7)):
+        for net, longer in (("tutorial", 0.0), ("intended", 30.0)):  # of those none is near any
+            case = {"net": net, "threads": 2}
+            store.add(Sample("step", "keras_fit", case, i, {"ms": value + longer, "numnet": 3.0}, commit="abc"))
+    assert "keras_fit on 2 threads 3 of 14." in report.page(Results(store))
+
+
+@pytest.mark.parametrize(
+    ("late", "within", "same"),
+    [
+        ((0.99, 1.0, 1.015), "met", "met"),
+        ((0.97, 1.0, 1.01), "met", "undecided"),
+        ((1.03, 1.035, 1.04), "met", "**missed**"),
+        ((0.95, 1.05, 1.16), "undecided", "undecided"),  # 1 in an interval so wide says nothing
+        ((1.06, 1.1, 1.2), "**missed**", "**missed**"),
+    ],
+)
+def test_noise_does_not_make_a_late_step_the_same(
+    late: tuple[float, float, float], within: str, same: str, tmp_path: Path
+) -> None:
+    """Of three rounds the interval is from the least to the largest; early steps take 2 ms."""
+    store = Store(tmp_path)
+    for i, value in enumerate(late):
+        store.add(Sample("endurance", "early", {"net": "tutorial"}, i, 2.0, commit="abc"))
+        store.add(Sample("endurance", "late", {"net": "tutorial"}, i, 2 * value, commit="abc"))
+    goal = line(report.page(Results(store)), "| a step after 100,000")
+    assert goal.endswith(f"| within 5%: {within} | the same: {same} |")
+
+
+def test_every_column_of_a_process_tells_who_is_ahead(tmp_path: Path) -> None:
+    """Of three runs: an empty cache costs numnet 8 to 10 s; who keeps none takes 7 with either."""
+    store = Store(tmp_path)
+    ours = {"seconds": 5.0, "until": 2.0, "mib": 200.0, "cpu_seconds": 6.0, "accuracy": 0.91}
+    theirs = {"seconds": 7.0, "until": 1.9, "mib": 300.0, "cpu_seconds": 5.9, "accuracy": 0.92}
+    for i in range(3):
+        for name, value in (("numnet_numba", ours), ("torch_eager", theirs), ("train", ours | {"seconds": 1.0})):
+            store.add(Sample("process", name, {"cache": "warm"}, i, value, commit="abc"))
+        empty = ours | {"seconds": 8.0 + i}
+        store.add(Sample("process", "numnet_numba", {"cache": "empty"}, i, empty, commit="abc"))
+    page = report.page(Results(store))
+    assert line(page, "| torch_eager |") == "| torch_eager | 7 | **the same** | **1.9** | **5.9** | 300 | **92.00%** |"
+    assert line(page, "| `python -m numnet.train` | 1").startswith("| `python -m numnet.train` | 1 | the same |")
+    assert (
+        "numnet loses in 4 figures of the tables: The whole program (“empty cache” 1 of 3, “until step 143” 1 of 3, "
+        "“CPU seconds” 1 of 3, “accuracy” 1 of 3)."
+    ) in page
+
+
+def test_losses_are_the_figures_in_bold_by_column() -> None:
+    """Of two tables in one section; a reason and numnet's own 1 are no figures."""
+    text = """## A step
+
+| batch | 1 | 8 |
+| --- | ---: | ---: |
+| numnet | 1 | - |
+| a | 2 (**0.5**) | 3 (1.5) |
+| c | -, no compiler | - |
+
+| batch | 1 |
+| --- | ---: |
+| b | **2** |
+"""
+    assert losses.lost_in(text) == [("A step", "batch 1", 2, 2)]
+    assert losses.told("| a |\n| --- |\n") == "In no figure of the tables does numnet lose."
+
+
+@pytest.mark.parametrize(
+    ("low", "median", "high", "said"),
+    [(1.1, 1.2, 1.3, "met"), (0.8, 1.2, 1.3, "undecided"), (0.8, 0.9, 1.3, "undecided"), (0.7, 0.8, 0.9, "**missed**")],
+)
+def test_a_goal_inside_its_interval_is_undecided(low: float, median: float, high: float, said: str) -> None:
+    found = Figure(median, low, high, 6, True)
+    assert verdict(found, 1.0, at_most=False) == said
+    assert verdict(Figure(2 - median, 2 - high, 2 - low, 6, True), 1.0, at_most=True) == said
+    assert verdict(found._replace(rounds=0), 1.0, at_most=True) == "not measured"
+
+
+def test_where_every_row_was_disturbed_it_is_said_once() -> None:
+    header, rows = ("", "ms", "times"), [("a", "1.5°", "1"), ("b", "**2**°", "-")]
+    once = marked(header, rows, [("c", "-, no compiler", "-")])
+    assert once.startswith("Every figure")
+    assert "°" not in once
+    assert "| c | -, no compiler | - |" in once
+
+
+def test_where_any_figure_was_undisturbed_the_signs_stay() -> None:
+    """Each row has a disturbed figure, but one of the four is not."""
+    some = marked(("", "ms", "times"), [("a", "1.5°", "3°"), ("b", "2.5°", "4")])
+    assert some.startswith("° marks")
+    assert "| a | 1.5° | 3° |" in some
+    assert "| b | 2.5° | 4 |" in some
+
+
+def test_a_row_of_products_is_of_all_rounds_where_one_of_its_numbers_of_threads_must_be(tmp_path: Path) -> None:
+    """On one thread six rounds of 14 are quiet, at 2; on two none are: both count six of 2 and eight of 4."""
+    store = Store(tmp_path)
+    for i in range(14):
+        value = {"flops": 48e9, "numnet": 1.0, "openblas": 2.0 if i < 6 else 4.0, "peak_gflops": 100.0}
+        for threads in (1, 2):
+            case = {"threads": threads, "kind": "forward", "shape": "128 x 128 x 10"}
+            store.add(
+                Sample("products", "numnet", case, i, value, 4e-4 if i < 6 and threads == 1 else 9e-4, commit="abc")
+            )
+        store.add(Sample("products", "numnet", {"threads": 2}, i, "", 4e-4, commit="abc"))  # what quiet is
+    row = line(products.section(Results(store)), "| a @ b 128 x 128 x 10")
+    assert row == "| a @ b 128 x 128 x 10 | 48 | 4.00 (2.00 to 4.00) | 48 | 4.00 (2.00 to 4.00) |"
+
+
+def test_how_much_the_probe_rejects_is_counted(tmp_path: Path) -> None:
+    """Of 12 turns 6 are disturbed; one of two cases has six rounds without."""
+    store = Store(tmp_path)
+    for i in range(6):
+        for net, probe in (("tutorial", 4e-4), ("intended", 9e-4)):
+            store.add(Sample("step", "a", {"net": net, "threads": 2}, i, {"ms": 1.0}, probe, commit="abc"))
+    assert "50% to 50% disturbed, so that everybody had six undisturbed rounds in 1 of the 2 cases" in report.how(
+        Results(store)
+    )
