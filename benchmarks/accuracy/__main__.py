@@ -22,7 +22,7 @@ from numnet.training.safe_file import replace_file
 
 PARTS = (
     *dict.fromkeys(setting.recipe for setting in table.SETTINGS if setting.data == table.MNIST),
-    "fashion", "committee", "rivals", "ablations",
+    "fashion", "committee", "own", "rivals", "ablations",
 )  # fmt: skip
 MODELS = Path("benchmarks", "models")  # not in build/: what took hours is not for `make clean` to remove
 
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None) -> int:
     code = 0
     try:
         if not args.page:
-            runner = Runner(Record(args.results, since=args.since), args.models, args.fashion)
+            runner = Runner(Record(args.results, since=args.since), args.models, args.fashion, args.own)
             failed = run(runner, args.only)
     except Interrupted as interrupted:
         code = 128 + int(interrupted.args[0])
@@ -59,6 +59,7 @@ def parse(argv: Sequence[str] | None) -> Namespace:
     add("--since", default="", metavar="TIME", help="only lines since then count (UTC, such as 2026-01-31T12:00)")
     add("--anew", action="store_const", dest="since", const=now(), help="as --since with the present time")
     add("--fashion", type=Path, metavar="DIR", help="Fashion-MNIST's four files, for that part")
+    add("--own", type=Path, metavar="DIR", help="people's own digits, for that part: pictures with an index.tsv")
     add("--results", type=Path, default=RESULTS / "accuracy", metavar="DIR", help="the lines")
     add("--models", type=Path, default=MODELS, metavar="DIR", help="the model files")
     add("--docs", type=Path, default=ROOT / "docs", metavar="DIR", help="where the page and its picture go")
@@ -68,8 +69,9 @@ def parse(argv: Sequence[str] | None) -> Namespace:
         raise RecipeError(f"--only {min(unknown)}: expected some of {', '.join(PARTS)}")
     if args.fashion:
         check_fashion(args.fashion)
-    elif args.only == ["fashion"] and not args.page:
-        raise RecipeError("--only fashion: expected --fashion DIR, the folder with Fashion-MNIST's four files")
+    for part, folder in (("fashion", args.fashion), ("own", args.own)):
+        if args.only == [part] and folder is None and not args.page:
+            raise RecipeError(f"--only {part}: expected --{part} DIR, the folder that it is measured on")
     return args
 
 
@@ -78,6 +80,8 @@ def run(runner: Runner, parts: Sequence[str]) -> list[str]:
     failed = runner.settings([one for one in runnable(table.SETTINGS, runner.fashion) if _part(one) in parts])
     if "committee" in parts:
         failed += [words for committee in table.COMMITTEES for words in runner.committee(committee)]
+    if "own" in parts and runner.own:
+        failed += runner.own_digits(runner.own)
     if "rivals" in parts:
         failed += runner.rivals()
     if "ablations" in parts:

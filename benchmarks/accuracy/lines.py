@@ -2,7 +2,7 @@
 
     runs.jsonl         what numnet.sweep writes, a line a run
     conditions.jsonl   the recipe's numbers, the data and the machine, noted before each sweep begins
-    committees.jsonl, rivals.jsonl
+    committees.jsonl, own.jsonl, rivals.jsonl
 
 A line of older code counts as long as the recipe still has the numbers that it had then; the page marks it.
 """
@@ -82,6 +82,20 @@ class CommitteeLine:
     flags: list[str]
     members: list[str]
     errors: int
+    code: str
+    commit: str | None
+    environment: str
+    noted: str
+
+
+@dataclass(frozen=True)
+class OwnLine:
+    """How many of people's own digits were read: shares and numbers by kind; `members` as of a committee."""
+
+    members: list[str]
+    accuracy: Values
+    pictures: Values
+    mean_over_hands: float
     code: str
     commit: str | None
     environment: str
@@ -186,6 +200,12 @@ class Record:
         ours = [line for line in lines if line.members == sha256 and line.flags == list(committee.flags)]
         return next((line for line in reversed(ours) if line.noted >= self.since), None)
 
+    def own(self, members: list[str]) -> OwnLine | None:
+        """What these networks read of people's own digits, in the newest line that counts."""
+        lines: list[OwnLine] = self._lines("own", lambda values: made(OwnLine, values))
+        ours = (line for line in reversed(lines) if line.members == members and line.noted >= self.since)
+        return next(ours, None)
+
     def rival(self, name: str, recipe: Recipe, seed: int, machine: str | None = None) -> RivalLine | None:
         """What a rival came to with a recipe's numbers, or why it failed, in the newest line that counts.
 
@@ -204,7 +224,7 @@ class Record:
         return line is None or (line.measured is None and line.code != self.rivals_code)
 
     def add(self, kind: str, line: Mapping[str, Any]) -> None:
-        """Keep a line of "committees" or "rivals", with its code, its machine and the time."""
+        """Keep a line of "committees", "own" or "rivals", with its code, its machine and the time."""
         code = self.rivals_code if kind == "rivals" else self.committees_code
         self._append(kind, {**line, "code": code, "commit": commit(), "environment": environment(), "noted": now()})
 

@@ -6,6 +6,7 @@ from benchmarks.accuracy import cells
 from benchmarks.accuracy import table as asked
 from benchmarks.accuracy.figures import accuracy_of, errors, interval, reaches, verdict
 from benchmarks.accuracy.lines import Record
+from benchmarks.accuracy.own import own_digits
 from benchmarks.accuracy.sections import (
     ablations,
     committee_line,
@@ -26,7 +27,7 @@ AT = 0.995  # the accuracy that the page's example of an interval is of: what th
 
 def page(record: Record) -> str:
     """All of it; what has not been run is said to be so."""
-    parts = (head, goals, recipes, seeds, ablations, committees, rivals, how)
+    parts = (head, goals, recipes, seeds, ablations, committees, own_digits, rivals, how)
     return section(*(part(record) for part in parts)) + "\n"
 
 
@@ -60,7 +61,15 @@ def goals(record: Record) -> str:
         prose("""Met is what the mean accuracy of all seeds meets, and the slowest of them within the time. Which
             committee has a goal was settled before any had answered."""),
         table(("", "accuracy", "seconds", "measured", "", "beyond it"), rows),
+        "\n".join(
+            f"- {row[0]}: {goal.tried}." for goal, row in zip(asked.GOALS, rows, strict=True) if _tells(goal, row)
+        ),
     )
+
+
+def _tells(goal: Goal, row: Sequence[str]) -> bool:
+    """Whether there is to be said what was tried for a goal."""
+    return bool(goal.tried) and row[4] == cells.bold("missed")
 
 
 def _goal(record: Record, goal: Goal) -> Sequence[str]:
@@ -145,8 +154,8 @@ what was tried, and no more is claimed.
 ```sh
 make bench-install                      # .venv-bench, with Keras and PyTorch, some 3 GB
 make accuracy                           # everything that is lacking, then this page; stop it and go on as you like
-make accuracy PART=strong,rivals        # parts: a recipe's name, fashion, committee, rivals, ablations
-.venv-bench/bin/python -m benchmarks.accuracy --fashion DIR    # with the four files of Fashion-MNIST in DIR
+make accuracy PART=strong,rivals        # parts: a recipe's name, committee, rivals, ablations
+.venv-bench/bin/python -m benchmarks.accuracy --fashion DIR --own DIR    # with Fashion-MNIST; people's own digits
 .venv-bench/bin/python -m benchmarks.accuracy --page           # this page alone, from the lines
 .venv-bench/bin/python -m benchmarks.accuracy --anew           # in spite of the lines that are there
 python -m numnet.train --recipe record --json                  # one run; its parameters_sha256 is the table's

@@ -15,7 +15,9 @@ from benchmarks.accuracy.lines import Record, Run, numbers
 from benchmarks.accuracy.table import (
     CONTESTS,
     MNIST,
+    OWN,
     RIVAL_HOURS,
+    SETTINGS,
     TEST_IMAGES,
     Committee,
     Setting,
@@ -45,11 +47,13 @@ class Runner:
     """Runs what is lacking.
 
     models : the folder of the model files    fashion : the folder with Fashion-MNIST's files, where there is one
+    own : that with people's own digits
     """
 
     record: Record
     models: Path
     fashion: Path | None = None
+    own: Path | None = None
 
     def settings(self, settings: Sequence[Setting]) -> list[str]:
         """Run the seeds that some settings lack; what failed, in words.
@@ -121,6 +125,28 @@ class Runner:
         self.record.add("committees", {**line, "errors": answer["wrong"], "evaluate": answer})
         return []
 
+    def own_digits(self, folder: Path) -> list[str]:
+        """Have the networks read people's own digits, one by one and each recipe's together; what failed, in words."""
+        failed: list[str] = []
+        for setting in known(SETTINGS):
+            if setting.recipe in OWN and setting.data == MNIST:
+                runs = [run for run in self.record.runs(setting) if _is_of(run)]
+                failed += [words for members in _groups(runs) for words in self._read_own(folder, members)]
+        return failed
+
+    def _read_own(self, folder: Path, members: Sequence[Run]) -> list[str]:
+        sha256 = [run.sha256 for run in members]
+        if self.record.own(sha256):
+            return []
+        script = str(Path(__file__).parent.parent / "own_digits.py")
+        try:
+            found = _printed(script, str(folder), *(run.model for run in members), "--json")
+        except Failed as failure:
+            return [f"people's own digits: {failure}"]
+        figures = {name: found[name] for name in ("accuracy", "pictures")}
+        self.record.add("own", {"members": sha256, **figures, "mean_over_hands": found["mean over hands"]})
+        return []
+
     def rivals(self) -> list[str]:
         """Have every rival train with every recipe of its part that numnet has; why one could not, in words."""
         tasks = [task for task in CONTESTS if task[1] in RECIPES]
@@ -150,6 +176,11 @@ class Runner:
             line["failed"] = str(failure)
         self.record.add("rivals", line)
         return [f"{name}, {recipe}: {line['failed']}"] if "failed" in line else []
+
+
+def _groups(runs: Sequence[Run]) -> list[Sequence[Run]]:
+    """Each by itself, and all together."""
+    return [*([run] for run in runs), *([runs] if len(runs) > 1 else [])]
 
 
 def _is_of(run: Run) -> bool:

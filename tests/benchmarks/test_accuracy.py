@@ -41,6 +41,7 @@ def small_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "code_digest", lambda: "abc")
     monkeypatch.setattr(lines, "environment", lambda: HERE)
     monkeypatch.setattr(table, "ABLATED", "strong")
+    monkeypatch.setattr(table, "OWN", ("strong",))
 
 
 def note(folder: Path, setting: Setting, *, code: str, environment: str = HERE, day: int = 1, **changed: Any) -> None:
@@ -405,6 +406,30 @@ def test_what_a_run_told_is_checked_and_refused_by_its_place(told: dict[str, Any
     run(tmp_path, STRONG, 1, 150, day=3, **told)
     with pytest.raises(DataError, match=rf"runs\.jsonl: strong, seed 1, of 2026-01-03.*: {said}.*take the line out"):
         record.runs(STRONG)
+
+
+def test_peoples_own_digits_are_told_one_by_one_and_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shares of 0.98, 0.96 and 0.97 have a mean of 0.97."""
+    monkeypatch.setattr(table, "OWN_GOAL_OF", "strong")
+    record = whole(tmp_path)
+    pictures = {"all": 600, "not 28x28": 500, "photos": 50}
+    for members, share in ((["abc0"], 0.98), (["abc1"], 0.96), (["abc2"], 0.97), (["abc0", "abc1", "abc2"], 0.99)):
+        accuracy = {"all": share, "not 28x28": share, "photos": 0.9}
+        record.add("own", {"members": members, "accuracy": accuracy, "pictures": pictures, "mean_over_hands": share})
+    text = part(page(record), "Digits of people's own")
+    assert "Pictures: all: 600; not 28x28: 500; photos: 50" in text
+    seen = "97.0 % (96.0 to 98.0)"
+    assert row(text, "| 3 of `strong`, one by one")[1:] == [
+        seen, seen, "90.0 % (90.0 to 90.0)", seen, "**missed**: all, photos",
+    ]  # fmt: skip
+    assert row(text, "| 3 of `strong`, together")[1:] == ["99.0 %", "99.0 %", "90.0 %", "99.0 %", "-"]
+
+
+def test_of_a_goal_that_is_missed_is_said_what_was_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "GOALS", (Goal("strong", 0.984, 10, tried="more epochs"),))
+    assert "- `strong`, 3 seeds: more epochs." not in part(page(whole(tmp_path)), "The goals")
+    monkeypatch.setattr(table, "GOALS", (Goal("strong", 0.984, 1, tried="more epochs"),))
+    assert "- `strong`, 3 seeds: more epochs." in part(page(Record(tmp_path)), "The goals")
 
 
 def test_the_readmes_table_has_the_mean_the_ends_and_the_seconds_of_each_recipe(tmp_path: Path) -> None:
