@@ -17,7 +17,7 @@ from numnet.kernels import ByteArray, FloatArray, IntArray, Kernels
 from numnet.randomness import Purpose, seeds_of_examples, uniforms
 
 AFFINE_NUMBERS = 6  # random numbers of an image's affine map: angle, two scales, shear, two shifts
-ORDER = 3  # of the spline: a knot counts for four intervals
+DEGREE = 3  # of the spline: a knot counts for DEGREE + 1 intervals
 STRENGTHS = ("rotation", "log_scale", "shear", "shift", "elastic")
 
 
@@ -42,8 +42,8 @@ class Distortion:
         for name in STRENGTHS:
             if not 0 <= getattr(self, name) < math.inf:
                 raise RecipeError(f"a distortion with {name} {getattr(self, name)}: expected a number from 0 on")
-        if not ORDER < self.knots <= 64:
-            raise RecipeError(f"a distortion with {self.knots} knots: expected {ORDER + 1} to 64 along each side")
+        if not DEGREE < self.knots <= 64:
+            raise RecipeError(f"a distortion with {self.knots} knots: expected {DEGREE + 1} to 64 along each side")
 
     def times(self, factor: float) -> "Distortion":
         """The same, all strengths so many times as large."""
@@ -134,11 +134,11 @@ def spline(side: int, knots: int) -> npt.NDArray[np.float64]:
 
     Source: de Boor 1978, "A practical guide to splines"; here uniform, four knots to each interval.
     """
-    place = (np.arange(side) + 0.5) / side * (knots - ORDER)
-    first = np.minimum(place.astype(int), knots - ORDER - 1)
+    place = (np.arange(side) + 0.5) / side * (knots - DEGREE)
+    first = np.minimum(place.astype(int), knots - DEGREE - 1)
     t = place - first
     parts = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], axis=1) / 6
     found = np.zeros((side, knots))
-    for k in range(ORDER + 1):
+    for k in range(DEGREE + 1):
         found[np.arange(side), first + k] = parts[:, k]
     return found
