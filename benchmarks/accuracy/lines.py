@@ -8,12 +8,12 @@ A line of older code counts as long as the recipe still has the numbers that it 
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.accuracy.table import Committee, Setting
 from benchmarks.samples import ROOT, environment
@@ -129,6 +129,9 @@ class RivalLine:
     failed: str | None = None
 
 
+Noted = TypeVar("Noted", CommitteeLine, OwnLine, RivalLine)
+
+
 class Record:
     """What a folder's lines say.
 
@@ -197,14 +200,12 @@ class Record:
         """What these very members came to together, in the newest line that counts."""
         sha256 = [run.sha256 for run in members]
         lines: list[CommitteeLine] = self._lines("committees", lambda values: made(CommitteeLine, values))
-        ours = [line for line in lines if line.members == sha256 and line.flags == list(committee.flags)]
-        return next((line for line in reversed(ours) if line.noted >= self.since), None)
+        return self._newest(lines, lambda line: line.members == sha256 and line.flags == list(committee.flags))
 
     def own(self, members: list[str]) -> OwnLine | None:
         """What these networks read of people's own digits, in the newest line that counts."""
         lines: list[OwnLine] = self._lines("own", lambda values: made(OwnLine, values))
-        ours = (line for line in reversed(lines) if line.members == members and line.noted >= self.since)
-        return next(ours, None)
+        return self._newest(lines, lambda line: line.members == members)
 
     def rival(self, name: str, recipe: Recipe, seed: int, machine: str | None = None) -> RivalLine | None:
         """What a rival came to with a recipe's numbers, or why it failed, in the newest line that counts.
@@ -212,11 +213,13 @@ class Record:
         machine : only on this one; None is any
         """
         lines: list[RivalLine] = self._lines("rivals", _rival_line)
-        for line in reversed(lines):
-            ours = (line.rival, line.seed) == (name, seed) and line.noted >= self.since
-            if ours and machine in (None, line.environment) and _recipe(line.numbers) == _recipe(numbers(recipe)):
-                return line
-        return None
+        wanted = _recipe(numbers(recipe))
+
+        def is_it(line: RivalLine) -> bool:
+            ours = (line.rival, line.seed) == (name, seed) and machine in (None, line.environment)
+            return ours and _recipe(line.numbers) == wanted
+
+        return self._newest(lines, is_it)
 
     def lacks_rival(self, name: str, recipe: Recipe, seed: int) -> bool:
         """Whether a rival is to be run here; one that has failed would fail again, unless its code is another."""
@@ -227,6 +230,10 @@ class Record:
         """Keep a line of "committees", "own" or "rivals", with its code, its machine and the time."""
         code = self.rivals_code if kind == "rivals" else self.committees_code
         self._append(kind, {**line, "code": code, "commit": commit(), "environment": environment(), "noted": now()})
+
+    def _newest(self, lines: Sequence[Noted], is_it: Callable[[Noted], bool]) -> Noted | None:
+        """The last line that is the one in question and is not older than what counts."""
+        return next((line for line in reversed(lines) if line.noted >= self.since and is_it(line)), None)
 
     def _append(self, kind: str, values: Mapping[str, Any]) -> None:
         file = self.folder / f"{kind}.jsonl"
