@@ -4,6 +4,7 @@ They are measured on a folder of whoever runs this, and are no part of the proje
 """
 
 from collections.abc import Sequence
+from statistics import fmean
 
 from benchmarks.accuracy import cells
 from benchmarks.accuracy import table as asked
@@ -64,6 +65,5 @@ def _verdict(recipe: str, lines: Sequence[OwnLine]) -> str:
     """Whether the mean of each kind is what was asked for."""
     if recipe != asked.OWN_GOAL_OF:
         return "-"
-    means = {kind: sum(line.accuracy[kind] for line in lines) / len(lines) for kind in asked.OWN_GOALS}
-    missed = [kind for kind, least in asked.OWN_GOALS.items() if means[kind] < least]
+    missed = [kind for kind, least in asked.OWN_GOALS.items() if fmean(one.accuracy[kind] for one in lines) < least]
     return f"{cells.bold('missed')}: {', '.join(missed)}" if missed else "met"

@@ -94,9 +94,9 @@ VIEWS: tuple[str, ...] = ()  # numnet.evaluate's flags for a committee with view
 PLAIN = Committee("record", 5)
 COMMITTEES = (PLAIN, *((Committee("record", 5, VIEWS),) if VIEWS else ()))
 
-RIVALS = ("pytorch", "keras")  # each a file, pytorch_rival.py and keras_rival.py
-# Who trains which recipe, with how many seeds. Keras distorts image by image, an hour for sixty epochs: it has one run
-# of the shortest such recipe, and none of the next, which would take it two hours.
+# Who trains which recipe, with how many seeds; each rival is a file, such as keras_rival.py. Keras distorts image by
+# image, an hour for sixty epochs: it has one run of the shortest such recipe, and none of the next, which would take it
+# two hours.
 CONTESTS = (
     ("pytorch", "strong", 3),
     ("keras", "strong", 3),
