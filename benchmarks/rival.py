@@ -25,7 +25,7 @@ NAMES = (
 )
 NUMNET, TEXTBOOK = NAMES[:2]
 # Another row of the same framework does the same with less in its way: the long jobs leave these out.
-LESSER = ("tensorflow_xla", "keras_jit", "jax_jit")
+LESSER = ("tensorflow_xla", "jax_jit")
 
 
 class Unable(Exception):

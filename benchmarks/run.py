@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.jobs import JOBS
 from benchmarks.plan import Plan
-from benchmarks.rival import NAMES, Unable
+from benchmarks.rival import NAMES, NUMNET, Unable
 from benchmarks.samples import RESULTS, ROOT, Store
 
 ROUNDS, CAP = 6, 14  # six undisturbed ones hold a median with 95 %; all jobs end within an hour and a half
@@ -28,13 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the arguments and run the jobs in their order; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=_names(JOBS), default=None, help=f"of {', '.join(JOBS)}")
-    parser.add_argument("--rivals", type=_names(NAMES), default=None, help=f"of {', '.join(NAMES)}")
+    parser.add_argument("--rivals", type=_names(NAMES), default=None, help=f"of {', '.join(NAMES)}; numnet always")
     parser.add_argument("--rounds", type=int, default=None, help=f"how often each case is measured, default {ROUNDS}")
     parser.add_argument("--quick", action="store_true", help="a few jobs and rivals, three rounds, under 8 minutes")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the folder for the samples")
     args = parser.parse_args(arguments)
     jobs = args.jobs or (QUICK["jobs"] if args.quick else list(JOBS))
-    rivals = args.rivals or (QUICK["rivals"] if args.quick else NAMES)
+    rivals = list(dict.fromkeys((NUMNET, *(args.rivals or (QUICK["rivals"] if args.quick else NAMES)))))
     if (cores := len(os.sched_getaffinity(0))) < 2:
         print(f"the suite compares one thread with two, and this machine gives it {cores} core", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""Keras on TensorFlow at the settings that were fastest in the race (benchmarks/rivals/keras_steps.py).
+"""Keras on TensorFlow at the settings that were fastest in the race (benchmarks/rivals/keras_jit.py).
 
 A Sequential model compiled by XLA, many steps an execution, one `fit` of as many batches as the recipe has steps.
 Where there is nothing to distort, the pipeline asks for no threads; where there is, it distorts while the batch before

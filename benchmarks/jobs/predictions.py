@@ -19,7 +19,7 @@ MINUTES = 3.0
 SAME = {
     "tensorflow_xla": "tensorflow_function",
     "tensorflow_loop": "tensorflow_function",
-    "keras_steps": "keras_jit",
+    "keras_steps": "keras_fit",
     "torch_compiled": "torch_eager",
     "jax_scan": "jax_jit",
 }
