@@ -14,7 +14,7 @@ from benchmarks.session import Session, sessions
 ONE, ALL = 1000, 1  # predictions in a turn
 TESTED = 10_000
 WARM_UP = 20
-MINUTES = 3.0
+MINUTES = 2.0
 # Who predicts by the very code of another is not measured again.
 SAME = {
     "tensorflow_xla": "tensorflow_function",

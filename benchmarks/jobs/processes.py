@@ -28,6 +28,7 @@ CACHES = {
     "jax_jit": "JAX_COMPILATION_CACHE_DIR",
     "jax_scan": "JAX_COMPILATION_CACHE_DIR",
 }
+TOLD = ("data_seconds", "compile_seconds", "train_seconds")  # by `numnet.train --json`
 PATIENCE = 300.0  # seconds for a process, of which the longest takes half a minute
 LOOK = 0.02  # seconds between two looks at a process's memory
 
@@ -76,6 +77,7 @@ def run(command: Sequence[str], variables: Mapping[str, str]) -> tuple[dict[str,
         "accuracy": answer.get("accuracy", answer.get("test_accuracy")),
         **{name: answer[name] for name in ("stages", "marks", "met") if name in answer},
         **({"until": answer["stages"]["compiled"]} if "compiled" in answer.get("stages", {}) else {}),
+        **{name: seconds for name, seconds in answer.items() if name in TOLD},
     }, None
 
 
@@ -96,10 +98,14 @@ STARTS = 5
 
 
 def start(plan: Plan) -> None:
-    """Seconds of `import numnet` and of `--help`, whole processes; and of a Python that does nothing."""
+    """Seconds of `import numnet` and of `--help`, whole processes; and of a Python that does nothing.
+
+    Also what memory a Python has that imports Numba alone, below which nothing compiled can be.
+    """
     for i in range(plan.rounds):
         for name, command in COMMANDS.items():
             plan.measure_once("start", name, {}, i, _start, command)
+    plan.measure_once("memory", "numba", {}, 0, run, (sys.executable, "-c", "import numba; print('{}')"), {})
 
 
 def _start(command: tuple[str, ...]) -> tuple[float, None]:
