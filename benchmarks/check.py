@@ -20,7 +20,11 @@ from benchmarks.samples import RESULTS, THREADS, Store
 ROUNDS = 30  # of the two alone: half a minute for a case
 MARGIN = 0.10  # of the ratio: what two quiet runs of the same code have differed by
 CASES = {
-    **{f"step of {net}": ("step", "ms", {"net": net, "threads": THREADS}) for net in nets.NETS},
+    **{
+        f"step of {net}, {threads} thread{'s' * (threads > 1)}": ("step", "ms", {"net": net, "threads": threads})
+        for net in nets.NETS
+        for threads in (THREADS, 1)
+    },
     "one image": ("predict", "p50", {}),
 }
 

@@ -38,8 +38,9 @@ def section(results: Results) -> str:
         return ""
     missed: dict[str, list[str]] = {}
     for goal in goals:
-        if any(said not in ("met", roofline.INVALID) for _, said in goal.asked if said):
-            missed.setdefault(goal.reason, []).append(goal.what)
+        said = [said for _, said in goal.asked if said not in ("", "met", roofline.INVALID)]
+        if said:
+            missed.setdefault(_why(goal.reason, said), []).append(goal.what)
     rows = [
         [goal.what, goal.found, *(f"{text}: {said}" if said else text for text, said in goal.asked)] for goal in goals
     ]
@@ -53,6 +54,11 @@ def section(results: Results) -> str:
         "What the samples show of those that are not met:" if missed else "",
         "\n".join(f"- {'; '.join(names)}: {prose(reason)}" for reason, names in missed.items()),
     )
+
+
+def _why(reason: str, said: Sequence[str]) -> str:
+    """The goal's own reason; where there is none, and nothing was missed, that nothing could be decided."""
+    return reasons.UNDECIDED if reason == reasons.UNKNOWN and set(said) == {"undecided"} else reason
 
 
 def tally(results: Results) -> str:
@@ -183,7 +189,15 @@ def _process(results: Results) -> list[Goal]:
     why = reasons.of_process(results)
     goals = [
         judged("`python -m numnet.train`, warm cache", median(warm[TRAIN]), 3, 2.5, _seconds, at_most=True, reason=why),
-        judged("its memory at most", median(mib[TRAIN]), 300, 200, _unit("MiB"), at_most=True),
+        judged(
+            "its memory at most",
+            median(mib[TRAIN]),
+            300,
+            200,
+            _unit("MiB"),
+            at_most=True,
+            reason=reasons.of_memory(results),
+        ),
     ]
     if rival := results.fastest(TENSORFLOW, "process", "seconds", cache="warm"):
         title = results.title(rival)
@@ -203,7 +217,13 @@ def _memory(results: Results) -> list[Goal]:
     whose = {TRAIN: "memory of `python -m numnet.train`", NUMNET: "memory of numnet's row, which does equal work"}
     return [
         judged(
-            f"{what}, against {results.title(rival)}", across(mib[name], mib[rival]), 0.25, 0.25, _share, at_most=True
+            f"{what}, against {results.title(rival)}",
+            across(mib[name], mib[rival]),
+            0.25,
+            0.25,
+            _share,
+            at_most=True,
+            reason=reasons.of_memory(results),
         )
         for name, what in whose.items()
         if rival and name in mib
@@ -234,7 +254,8 @@ def _race(results: Results) -> list[Goal]:
 def _predict(results: Results) -> list[Goal]:
     found = results.medians("predict", "p50").get(NUMNET)
     what = "one image through `Network.predict`, median"
-    return [judged(what, found, 100, 50, _unit("µs"), at_most=True)] if found else []
+    why = reasons.of_one_image(results)
+    return [judged(what, found, 100, 50, _unit("µs"), at_most=True, reason=why)] if found else []
 
 
 def _neighbour(results: Results) -> list[Goal]:

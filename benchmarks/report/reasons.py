@@ -3,12 +3,15 @@
 import statistics
 from typing import Any
 
+from benchmarks.jobs.processes import TOLD, TRAIN
+from benchmarks.problem import TRAINING
 from benchmarks.report import products
 from benchmarks.report.markdown import number
 from benchmarks.report.rows import Results
 from benchmarks.rival import NUMNET
 
 UNKNOWN = "not known"
+UNDECIDED = "undecided: the interval of their rounds has the goal within it"
 PROFILE = "a profiled step (one profile, which nobody watched)"
 LARGE, SMALL = 50e6, 5e6  # operations of a product: far above what a call costs, and near it
 ADAM_BYTES = 28  # a parameter: w, dw, m and v are read, w, m and v written, 4 bytes each
@@ -82,9 +85,20 @@ def of_products(results: Results, threads: int) -> str:
 
 
 def of_process(results: Results) -> str:
-    """The stages of numnet's row, which does a rival's work."""
-    runs = results.values("process", cache="warm").get(NUMNET, [])
+    """What `numnet.train` tells of its seconds, and the stages of numnet's row, which does a rival's work."""
+    told, runs = _told(results, "warm"), results.values("process", cache="warm").get(NUMNET, [])
+    if told:
+        parts = ", ".join(f"{name.removesuffix('_seconds')} {number(told[name])}" for name in TOLD)
+        return f"of its seconds `python -m numnet.train` tells: {parts}; the rest is the start, the test and the end"
     return _ends([run["stages"] for run in runs if run.get("stages")])
+
+
+def _told(results: Results, cache: str) -> dict[str, float]:
+    """The medians of what `numnet.train` tells of its seconds, where all its runs did."""
+    runs = results.values("process", cache=cache).get(TRAIN, [])
+    return {
+        name: statistics.median(run[name] for run in runs) for name in TOLD if runs and all(name in r for r in runs)
+    }
 
 
 def of_race(results: Results) -> str:
@@ -108,10 +122,37 @@ def _ends(found: list[dict[str, float]]) -> str:
 
 def of_compiling(results: Results) -> str:
     """What an empty cache costs."""
-    warm, empty = (results.medians("process", "seconds", cache=cache).get("train") for cache in ("warm", "empty"))
-    if not warm or not empty:
+    told = [_told(results, cache).get("compile_seconds") for cache in ("warm", "empty")]
+    if None in told:
         return UNKNOWN
-    return f"compiling takes {number(empty.median - warm.median)} s of it; how that is spent is not measured"
+    warm, empty = map(number, told)
+    return f"compiling takes {empty} s of it, where the cache has everything {warm}; how that is spent is not measured"
+
+
+def of_memory(results: Results) -> str:
+    """What Numba has before anything is done."""
+    found = [s.value["mib"] for s in results.store.of("memory")]
+    if not found:
+        return UNKNOWN
+    images = TRAINING * 28 * 28 / 2**20
+    return (
+        f"a Python that imports Numba and does nothing has {number(found[-1])} MiB at most; the training images as "
+        f"bytes weigh {number(images)}"
+    )
+
+
+def of_one_image(results: Results) -> str:
+    """What it takes to read the weights once, and to call the products."""
+    profiles, calls = _profiles(results, "intended", 2), products.samples_of(results, 2).get(products.CALL, [])
+    if not profiles or not calls:
+        return UNKNOWN
+    megabytes, rate = 4e-6 * profiles[0].value["parameters"], profiles[0].value["copy_gigabytes"]
+    call = 1e6 * statistics.median(s.value["numnet"] for s in calls)
+    return (
+        f"an answer reads {number(megabytes)} MB of weights, which takes {number(1e3 * megabytes / rate)} µs at the "
+        f"{number(rate)} GB/s of a copy, and each of its products costs {number(call)} µs to call; the rest is "
+        f"not known"
+    )
 
 
 def of_start(results: Results) -> str:

@@ -212,14 +212,38 @@ def _searched(results: Results) -> str:
             reached.setdefault(races.Settings(**sample.case), []).append(sample.value)
     if not reached:
         return ""
+    told = "; ".join(f"{_told(tried)}: {min(accuracies):.2%}" for tried, accuracies in reached.items())
+    return prose(f"""Each rival races at the settings that are soonest for it. First numnet tried some on the validation
+        images; batch, length, peak rate, and what the worst of {races.SEEDS} seeds reached: {told}. Of each batch size
+        the one of fewest epochs that had {races.SPARE:.1%} above the mark to spare, and of these the most accurate,
+        was then tried by every rival, once, and it races at the soonest. {_trials(results)}""")
+
+
+def _told(tried: races.Settings) -> str:
+    return f"{tried.batch_size}, {tried.epochs} epochs, {tried.learning_rate:g}"
+
+
+def _trials(results: Results) -> str:
+    """When each rival met the mark with each of the settings that were tried with all."""
+    trials = {
+        name: {
+            races.Settings(**s.case): s.value for s in results.store.of("trial") if s.rival == name and not failure(s)
+        }
+        for name in NAMES
+    }
+    settings = list(dict.fromkeys(tried for found in trials.values() for tried in found))
+    if not settings:
+        return ""
     told = [
-        f"{tried.batch_size}, {tried.epochs} epochs, {tried.learning_rate:g}: {min(accuracies):.2%}"
-        for tried, accuracies in reached.items()
+        f"{results.title(name)} {', '.join(_trial(found.get(tried)) for tried in settings)}"
+        for name, found in trials.items()
+        if found
     ]
-    return prose(f"""The settings were chosen on the validation images, with numnet alone: the most accurate of those
-        tried with batches of 256; for Keras and scikit-learn, to whom each batch costs time whatever its size, of those
-        with batches of 512. Nobody searched for each rival. Batch, length, peak rate, and what the worst of
-        {races.SEEDS} seeds reached there: {"; ".join(told)}.""")
+    return f"Seconds with {', with '.join(map(_told, settings))}: {'; '.join(told)}."
+
+
+def _trial(value: dict[str, Any] | None) -> str:
+    return number(value["seconds"]) if value and value["met"] else "not met"
 
 
 def race_seconds(runs: Sequence[dict[str, Any]]) -> float:
@@ -236,7 +260,7 @@ def _race_row(title: str, runs: Sequence[dict[str, Any]], least: float, ends: Fi
         title,
         lost(shown, len(seconds) == len(runs) and seconds[-1] < least),
         f"{len(seconds)} of {len(runs)}",
-        f"{settings['batch_size']}, {settings['epochs']} epochs, {settings['learning_rate']:g}",
+        _told(races.Settings(**settings)),
         most(figure([_end(run) for run in runs]), ends, "{:.2%}"),
     ]
 

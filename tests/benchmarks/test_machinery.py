@@ -14,13 +14,15 @@ pytest.importorskip("threadpoolctl", reason="the benchmark suite's own library i
 
 from benchmarks import check, nets, products, session
 from benchmarks.cores import at_once
+from benchmarks.jobs import races
 from benchmarks.jobs.processes import run
 from benchmarks.ladder import rungs
 from benchmarks.ladder.assembly import hot_loop
 from benchmarks.noise import Probe
+from benchmarks.plan import Plan
 from benchmarks.problem import Problem, read_bytes
 from benchmarks.report.rows import Results
-from benchmarks.samples import ROOT, Sample, Store
+from benchmarks.samples import ROOT, Sample, Store, commit
 from benchmarks.session import Session, sessions, worker
 
 
@@ -117,6 +119,28 @@ def test_a_race_ends_at_the_mark_or_with_the_schedule(tmp_path: Path) -> None:
     hard, _ = run(worker("numnet_numba", problem, 2, "race", "--target", "1.0"), {})
     assert (easy["met"], len(easy["marks"])) == (True, 1)
     assert (hard["met"], len(hard["marks"])) == (False, 2)
+
+
+def test_each_rival_races_at_the_settings_that_were_soonest_for_it(tmp_path: Path) -> None:
+    """Worst seeds: 98.05 % has too little to spare; of 256 and 512 the shorter goes on."""
+    tried = {
+        races.TRIED[0]: 0.9805, races.TRIED[1]: 0.983, races.TRIED[3]: 0.99, races.TRIED[4]: 0.982,
+        races.TRIED[5]: 0.985,
+    }  # fmt: skip
+    store = Store(tmp_path)
+    for settings, worst in tried.items():
+        for seed in range(races.SEEDS):
+            found = worst + seed / 1000
+            store.add(Sample("search", "numnet_numba", settings._asdict(), seed, found, commit=commit("search")))
+    plan = Plan(store, ("numnet_numba", "jax_scan"), 6, tmp_path)
+    of_256, of_512 = races.TRIED[1], races.TRIED[4]
+    assert races.cleared(plan) == [of_256, of_512]
+    for settings, seconds in ((of_256, 9.0), (of_512, 7.0)):
+        told = {"seconds": seconds, "met": True}
+        store.add(Sample("trial", "jax_scan", settings._asdict(), 0, told, commit=commit("trial")))
+        store.add(Sample("trial", "keras_fit", settings._asdict(), 0, told | {"met": False}, commit=commit("trial")))
+    assert races.best_for(plan, "jax_scan") == of_512
+    assert races.best_for(plan, "keras_fit") == races.SAFE  # who met the mark with none
 
 
 def test_a_process_that_fails_keeps_its_last_words() -> None:

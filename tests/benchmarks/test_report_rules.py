@@ -155,3 +155,48 @@ def test_how_much_the_probe_rejects_is_counted(tmp_path: Path) -> None:
     assert "50% to 50% disturbed, so that everybody had six undisturbed rounds in 1 of the 2 cases" in report.how(
         Results(store)
     )
+
+
+def test_the_races_settings_stand_there_with_their_trials(tmp_path: Path) -> None:
+    store, of_256 = Store(tmp_path), {"batch_size": 256, "epochs": 3, "learning_rate": 4e-3}
+    for seed, accuracy in enumerate((0.983, 0.981, 0.982)):
+        store.add(Sample("search", "numnet_numba", of_256, seed, accuracy, commit="abc"))
+    for name, met in (("jax_scan", True), ("keras_fit", False)):
+        store.add(Sample("trial", name, of_256, 0, {"seconds": 7.0, "met": met}, commit="abc"))
+    race = {"marks": [[6.0, 0.981]], "met": True, "settings": of_256}
+    store.add(Sample("race", "jax_scan", {"target": 0.98}, 0, race, commit="abc"))
+    page = report.page(Results(store))
+    assert "256, 3 epochs, 0.004: 98.10%." in page
+    assert "Seconds with 256, 3 epochs, 0.004: keras_fit not met; jax_scan 7." in page
+    assert line(page, "| jax_scan |").endswith("| 1 of 1 | 256, 3 epochs, 0.004 | 98.10% |")
+
+
+def test_a_slow_answer_is_told_what_its_weights_and_calls_take(tmp_path: Path) -> None:
+    """500,000 weights of 4 bytes are 2 MB: 100 µs at 20 GB/s."""
+    store = Store(tmp_path)
+    told = {"p50": 150.0, "p99": 300.0, "images_per_second": 1e5}
+    store.add(Sample("predict", "numnet_numba", {"net": "intended"}, 0, told, commit="abc"))
+    profile = {
+        "step": 2.0, "calls": [["matmul", 100, 1.0], ["matmul", 50, 0.5], ["adam", 0, 0.25]], "between": 0.25,
+        "peak_gflops": 100.0, "copy_gigabytes": 20.0, "parameters": 500_000,
+    }  # fmt: skip
+    store.add(Sample("parts", "numnet", {"net": "intended", "threads": 2}, 0, profile, commit="abc"))
+    call = {"flops": 2, "numnet": 5e-6, "openblas": 2e-6, "peak_gflops": 100.0}
+    kind, shape = products.CALL
+    store.add(Sample("products", "numnet", {"threads": 2, "kind": kind, "shape": shape}, 0, call, commit="abc"))
+    reason = line(report.page(Results(store)), "- one image through")
+    assert "reads 2 MB of weights, which takes 100 µs at the 20 GB/s" in reason
+    assert "each of its products costs 5 µs" in reason
+
+
+def test_what_only_noise_leaves_open_has_no_other_reason(tmp_path: Path) -> None:
+    """1.5 to 3 times as long beside a neighbour: neither 2 nor 2.5 is decided."""
+    store = Store(tmp_path)
+    for i, busy in enumerate((3.0, 4.2, 6.0)):
+        case = {"net": "intended", "threads": 2}
+        store.add(Sample("neighbour", "numnet_numba", case, i, {"alone": 2.0, "busy": busy}, commit="abc"))
+    reason = line(report.page(Results(store)), "- with a busy neighbour")
+    assert (
+        reason == "- with a busy neighbour on one core, times as long: undecided: the interval of their rounds "
+        "has the goal within it"
+    )
