@@ -104,9 +104,9 @@ def ablations(record: Record) -> str:
     ran = bool(found and found[0][1])
     return section(
         "## What each piece is worth",
-        prose(f"""`{asked.ABLATED}` cut to {asked.ABLATION_EPOCHS:g} epochs, {asked.ABLATION_SEEDS} seeds, as it is and
-            with one switch off at a time. A piece's worth in a whole run may be another: distortion, say, is worth more
-            the longer one trains."""),
+        prose(f"""`{asked.ABLATED}` cut to {asked.ABLATION_EPOCHS:g} epochs, {asked.ABLATION_SEEDS} seeds, as it is,
+            with each of its pieces off, and with each that it has not on, one at a time. A piece's worth in a whole run
+            may be another: distortion, say, is worth more the longer one trains."""),
         _ablation_table(found) if ran else "Not run.",
     )
 
@@ -115,10 +115,11 @@ def _ablation_table(found: Sequence[tuple[Setting, Sequence[float]]]) -> str:
     within, comparisons = pooled(wrong for _, wrong in found), len(found) - 1
     rows = [_ablation_row(setting, wrong, found[0][1], within, comparisons) for setting, wrong in found]
     return section(
-        table(("without", "seeds", "errors, mean", "± over seeds", "worth", "noise", "beyond noise"), rows),
-        prose(f"""Worth: by how many test images the mean of errors grows without the piece. It is beyond noise where it
-            is more than chance over seeds makes: Student's t with the standard deviation within settings, pooled over
-            the table, {within.deviation:.1f} errors with {within.freedom} degrees of freedom. {comparisons} comparisons
+        table(("with", "seeds", "errors, mean", "± over seeds", "more errors", "noise", "beyond noise"), rows),
+        prose(f"""More errors: by how many test images the mean of errors grows with the change; less than 0 is for
+            the better. It is beyond noise where it is more than chance over seeds makes, either way: Student's t with
+            the standard deviation within settings, pooled over the table, {within.deviation:.1f} errors with
+            {within.freedom} degrees of freedom. {comparisons} comparisons
             are made with the one row above, and each may err in {100 * asked.FAMILY_ERROR / max(1, comparisons):.2g} %
             of cases, so that chance makes any “yes” at all in {100 * asked.FAMILY_ERROR:g} % of such tables at most
             (Bonferroni). All rows have the same seeds, so they share initial weights and the order of images where
@@ -130,7 +131,7 @@ def _ablation_row(
     setting: Setting, wrong: Sequence[float], whole: Sequence[float], within: Pooled, comparisons: int
 ) -> Row:
     off = {name: value for name, value in setting.changes.items() if name in asked.SWITCHES}
-    name = " ".join(changes_in_words(off)) or "nothing: as it is"
+    name = " ".join(changes_in_words(off)) or "nothing changed"
     found = spread(wrong)
     if found is None:
         return (name, "not run", *["-"] * 5)

@@ -78,16 +78,16 @@ ABLATED = "record"
 ABLATION_SEEDS = 3
 FAMILY_ERROR = 0.05  # the chance that any of a table's comparisons calls mere chance a difference
 ABLATION_EPOCHS = 30.0  # a fraction of the whole run, so that all switches together cost about as much as its seeds
-# A switch of a recipe, and what it is when it is off.
-SWITCHES: Mapping[str, Any] = {
-    "distortion": 0.0,
-    "weight_decay": 0.0,
-    "dropout": 0.0,
-    "label_smoothing": 0.0,
-    "average": 0.0,
-    "clip": 0.0,
-    "warmup": 0,
-    "schedule": "constant",
+# A switch of a recipe: what it is when it is off, and what it is tried with where a recipe has it off.
+SWITCHES: Mapping[str, tuple[Any, Any]] = {
+    "distortion": (0.0, None),
+    "weight_decay": (0.0, 0.01),
+    "dropout": (0.0, None),
+    "label_smoothing": (0.0, 0.1),
+    "average": (0.0, 0.999),
+    "clip": (0.0, 1.0),
+    "warmup": (0, None),
+    "schedule": ("constant", None),
 }
 
 VIEWS: tuple[str, ...] = ()  # numnet.evaluate's flags for a committee with views, once they are chosen
@@ -140,14 +140,16 @@ def known(settings: tuple[Setting, ...]) -> list[Setting]:
 
 
 def ablations() -> list[Setting]:
-    """A recipe cut short, as it is, and then with each switch that it has on off; nothing where numnet has it not."""
+    """A recipe cut short, as it is, and then with each switch turned over; nothing where numnet has it not."""
     if ABLATED not in RECIPES:
         return []
-    short = {"epochs": ABLATION_EPOCHS}
-    off = [{**short, switch: value} for switch, value in SWITCHES.items() if _is_on(find_recipe(ABLATED), switch)]
-    return [Setting(ABLATED, ABLATION_SEEDS, changes, timed=False) for changes in (short, *off)]
+    short, recipe = {"epochs": ABLATION_EPOCHS}, find_recipe(ABLATED)
+    turned = {name: _turned(getattr(recipe, name), *values) for name, values in SWITCHES.items()}
+    changes = [{**short, name: value} for name, value in turned.items() if value is not None]
+    return [Setting(ABLATED, ABLATION_SEEDS, change, timed=False) for change in (short, *changes)]
 
 
-def _is_on(recipe: Recipe, switch: str) -> bool:
-    value = getattr(recipe, switch)
-    return any(value) if isinstance(value, tuple) else bool(value != SWITCHES[switch])
+def _turned(value: Any, off: Any, on: Any) -> Any:
+    """What is to be tried in a switch's place: off where it is on, and the other way round; None is nothing."""
+    is_on = any(value) if isinstance(value, tuple) else value != off
+    return off if is_on else on

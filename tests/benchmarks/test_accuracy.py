@@ -24,6 +24,7 @@ GOALS = (
     Goal("strong", 0.984, 10), Goal("strong", 0.9, None, stretch=0.99, committee=TOGETHER), Goal("intended", 0.9, 20)
 )  # fmt: skip
 HERE = "a machine"
+SWITCHES = table.SWITCHES  # before a test has its own
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +42,7 @@ def small_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "code_digest", lambda: "abc")
     monkeypatch.setattr(lines, "environment", lambda: HERE)
     monkeypatch.setattr(table, "ABLATED", "strong")
+    monkeypatch.setattr(table, "SWITCHES", {name: (off, None) for name, (off, _) in SWITCHES.items()})
     monkeypatch.setattr(table, "OWN", ("strong",))
 
 
@@ -138,7 +140,7 @@ def test_what_was_not_run_is_said_to_be_so(tmp_path: Path) -> None:
     text = page(whole(tmp_path))
     assert row(part(text, "The goals"), "| `intended`")[3:5] == ["-", "not run"]
     assert row(part(text, "By recipe"), "| `nobody`")[1] == "not run"
-    assert "one switch off at a time" in part(text, "What each piece is worth")
+    assert "each of its pieces off" in part(text, "What each piece is worth")
     assert "Not run." in part(text, "What each piece is worth")
 
 
@@ -257,15 +259,19 @@ def test_other_changes_and_other_data_are_another_setting(tmp_path: Path) -> Non
     assert record.lacking(Setting("strong", 3, data=table.FASHION)) == [0, 1, 2]
 
 
-def test_only_switches_that_a_recipe_has_on_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    short = {"epochs": 30.0}
-    assert [one.changes for one in table.ablations()] == [
-        short, {**short, "dropout": 0.0}, {**short, "schedule": "constant"},
-    ]  # fmt: skip
-    more = replace(recipes.RECIPES["strong"], weight_decay=0.01, warmup=100, schedule="cosine", dropout=(0.0, 0.0, 0.0))
-    monkeypatch.setitem(recipes.RECIPES, "strong", more)
-    off = [set(one.changes) - {"epochs"} for one in table.ablations()]
-    assert off == [set(), {"weight_decay"}, {"warmup"}, {"schedule"}]
+def test_switches_are_turned_off_where_they_are_on_and_some_the_other_way_round(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(table, "SWITCHES", SWITCHES)
+    short, on = {"epochs": 30.0}, {"label_smoothing": 0.1, "average": 0.999, "clip": 1.0}
+    more = replace(recipes.RECIPES["strong"], weight_decay=0.01, warmup=100, schedule="cosine", dropout=(0.0, 0.2, 0.0))
+    monkeypatch.setitem(recipes.RECIPES, "strong", replace(more, label_smoothing=0.0))
+    changes = {"weight_decay": 0.0, "dropout": 0.0, **on, "warmup": 0, "schedule": "constant"}
+    assert [one.changes for one in table.ablations()] == [short, *({**short, k: v} for k, v in changes.items())]
+    bare = {"weight_decay": 0.0, "dropout": (0.0, 0.0, 0.0), "warmup": 0, "schedule": "constant", "distortion": 1.0}
+    monkeypatch.setitem(recipes.RECIPES, "strong", replace(more, **bare, label_smoothing=0.1))
+    changes = {"distortion": 0.0, "weight_decay": 0.01, "label_smoothing": 0.0, "average": 0.999, "clip": 1.0}
+    assert [one.changes for one in table.ablations()] == [short, *({**short, k: v} for k, v in changes.items())]
 
 
 def test_a_switch_is_worth_what_goes_beyond_chance(tmp_path: Path) -> None:
