@@ -7,10 +7,8 @@ import numpy as np
 
 from benchmarks.ladder.loops import compiled
 from benchmarks.problem import FloatArray
-from numnet.kernels.vector import LANES, TILE, at, tile
-
-HEIGHT, WIDTH = TILE[0], TILE[1] * LANES
-DEPTH, ROWS = 256, 96  # as in numnet/kernels/matmul.py
+from numnet.kernels.matmul import DEPTH, HEIGHT, ROWS, WIDTH
+from numnet.kernels.vector import at, tile
 
 
 @compiled

@@ -35,16 +35,18 @@ from numnet.kernels.vector import FLAT_TILE, LANES, TILE, at, copy, flat_tile, l
 HEIGHT, WIDTH = TILE[0], TILE[1] * LANES
 FLAT_WIDTH = FLAT_TILE * LANES
 
-# Of the caches' sizes, 32 KB and 512 KB a core, about half is used: another program may have the other half.
-DEPTH = 256  # a panel of 16 columns is 16 KB of the first cache
-FLAT_DEPTH = 128  # one of 64 columns is 32 KB, all of it; but many of its rows are never visited
-ROWS = 96  # times DEPTH, 96 KB of the second cache: panels stream through the rest
+# Bytes that a core has to itself, in numbers of 4 bytes. Few CPUs have less; who has more is not asked, so that sums
+# are cut at the same k everywhere. Of either half is used: another program may have the other half.
+FIRST_CACHE, SECOND_CACHE = 2**15 // 4, 2**18 // 4
+DEPTH = FIRST_CACHE // 2 // WIDTH  # of a panel
+FLAT_DEPTH = FIRST_CACHE // FLAT_WIDTH  # of a flat one, which may have it all: many of its rows are never visited
+ROWS = SECOND_CACHE // 2 // DEPTH // 4 * 3  # a quarter of that half for the panels that stream through
 COLUMNS = 512  # times DEPTH, 512 KB of panels for each thread, in the last cache
 
 SPARSE_BELOW = 0.5  # share of non-zeros; at about 0.55 lists and full tiles take equally long
 SAMPLE, RUNS = 1024, 32  # numbers looked at to tell that share, and in how many runs: half a microsecond of work
 GOLDEN = 0.6180339887  # of its multiples the fractions lie evenly, in step with no row: runs meet blank margins fairly
-SMALL = 2**18  # multiplications that one thread has done, zeros too, before a second one is awake, some 6 µs
+SMALL = 2**18  # multiplications, zeros too, that one thread has done before a helper that looks for work has begun
 FEW_ROWS = 3  # rows of a that leave a tile's registers half empty, and for which a copy of b, used once, does not pay
 
 PANELS = DEPTH * (COLUMNS + FLAT_WIDTH)  # numbers in a part's panels: COLUMNS rounded up to whole ones
@@ -202,8 +204,8 @@ def _pack(b: Block, count: int, columns: int, panels: Block) -> None:
     """Copy a block of b into panels, k after k; the last one is filled up with zeros.
 
     It goes by a few k at a time, so that b is read along its rows and a panel is written in runs. Where a row of a
-    panel ends within a vector, what that brings too much is written over by the next k; the last k brings no more than
-    there is room for.
+    panel ends within a vector, what that brings too much is written over by the next k; the last ones bring no
+    more than there is room for.
     """
     width = panels.row
     for first in range(0, count, LANES):
@@ -215,7 +217,7 @@ def _pack(b: Block, count: int, columns: int, panels: Block) -> None:
                     if whole:
                         copy(source, target)
                     else:
-                        move(source, columns - left - j, target, LANES if k < count - 1 else width - j)
+                        move(source, columns - left - j, target, (count - k) * width - j)
 
 
 @inner

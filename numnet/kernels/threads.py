@@ -25,7 +25,7 @@ from numnet.kernels.jit import inner, serial
 from numnet.kernels.team import Team, emit_call, items, share_out
 from numnet.kernels.vector import LONG
 
-FEW_NUMBERS = 2**15  # up to so many numbers, looked at once, one thread is done before a second one is awake
+FEW_NUMBERS = 2**15  # up to so many numbers, looked at once, one thread is done before a helper has begun
 
 # One caller at a time: the board has room for one job, and kernels share scratch.
 exclusive = threading.RLock()

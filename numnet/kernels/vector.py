@@ -24,10 +24,9 @@ FUSED = bool(HAS.get("fma") or HAS.get("neon"))  # whether multiply and add are 
 
 # (rows, vectors) of a tile. Its 12 or 16 sums keep the CPU's two multipliers busy (each takes 4 cycles, so 8 at least
 # must be under way) and leave registers for a row of b and a number of a. A tile about square uses each number that it
-# loads most often. A flat tile is one row, since each row of a has its zeros elsewhere: 8 sums, but no more than 64
-# columns, so that a panel that wide and 128 k deep just fits a first cache of 32 KB.
+# loads most often. A flat tile is one row, since each row of a has its zeros elsewhere: 8 sums.
 TILE = (6, 2) if REGISTERS == 16 else (8, 2)
-FLAT_TILE = min(8, 64 // LANES)  # vectors
+FLAT_TILE = 8  # vectors
 
 FLOAT, INT, LONG = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 VECTOR = ir.VectorType(FLOAT, LANES)
