@@ -22,7 +22,7 @@ from numnet.training.safe_file import replace_file
 
 PARTS = (
     *dict.fromkeys(setting.recipe for setting in table.SETTINGS if setting.data == table.MNIST),
-    "fashion", "committee", "own", "rivals", "ablations",
+    "fashion", "distortion", "committee", "own", "rivals", "ablations",
 )  # fmt: skip
 MODELS = Path("benchmarks", "models")  # not in build/: what took hours is not for `make clean` to remove
 
@@ -78,6 +78,8 @@ def parse(argv: Sequence[str] | None) -> Namespace:
 def run(runner: Runner, parts: Sequence[str]) -> list[str]:
     """Run what some parts lack, the ablations last: they take longest and nothing waits for them; what failed."""
     failed = runner.settings([one for one in runnable(table.SETTINGS, runner.fashion) if _part(one) in parts])
+    if "distortion" in parts:
+        failed += runner.distortion()
     if "committee" in parts:
         failed += [words for committee in table.COMMITTEES for words in runner.committee(committee)]
     if "own" in parts and runner.own:

@@ -2,7 +2,7 @@
 
     runs.jsonl         what numnet.sweep writes, a line a run
     conditions.jsonl   the recipe's numbers, the data and the machine, noted before each sweep begins
-    committees.jsonl, own.jsonl, rivals.jsonl
+    committees.jsonl, own.jsonl, rivals.jsonl, distortion.jsonl
 
 A line of older code counts as long as the recipe still has the numbers that it had then; the page marks it.
 """
@@ -103,6 +103,17 @@ class OwnLine:
 
 
 @dataclass(frozen=True)
+class DistortionLine:
+    """Microseconds an image of several epochs, by the number of threads."""
+
+    microseconds: Values
+    code: str
+    commit: str | None
+    environment: str
+    noted: str
+
+
+@dataclass(frozen=True)
 class Measured:
     """What a rival came to; seconds from the start of its process to the end."""
 
@@ -129,7 +140,7 @@ class RivalLine:
     failed: str | None = None
 
 
-Noted = TypeVar("Noted", CommitteeLine, OwnLine, RivalLine)
+Noted = TypeVar("Noted", CommitteeLine, OwnLine, DistortionLine, RivalLine)
 
 
 class Record:
@@ -207,6 +218,16 @@ class Record:
         lines: list[OwnLine] = self._lines("own", lambda values: made(OwnLine, values))
         return self._newest(lines, lambda line: line.members == members)
 
+    def distortion(self) -> DistortionLine | None:
+        """What a distortion takes, in the newest line that counts."""
+        lines: list[DistortionLine] = self._lines("distortion", lambda values: made(DistortionLine, values))
+        return self._newest(lines, lambda _: True)
+
+    def lacks_distortion(self) -> bool:
+        """Whether it is to be timed here: it takes seconds, so no other code's and no other machine's will do."""
+        line = self.distortion()
+        return line is None or (line.code, line.environment) != (self.code, environment())
+
     def rival(self, name: str, recipe: Recipe, seed: int, machine: str | None = None) -> RivalLine | None:
         """What a rival came to with a recipe's numbers, or why it failed, in the newest line that counts.
 
@@ -227,8 +248,8 @@ class Record:
         return line is None or (line.measured is None and line.code != self.rivals_code)
 
     def add(self, kind: str, line: Mapping[str, Any]) -> None:
-        """Keep a line of "committees", "own" or "rivals", with its code, its machine and the time."""
-        code = self.rivals_code if kind == "rivals" else self.committees_code
+        """Keep a line of "committees", "own", "distortion" or "rivals", with its code, its machine and the time."""
+        code = {"rivals": self.rivals_code, "distortion": self.code}.get(kind, self.committees_code)
         self._append(kind, {**line, "code": code, "commit": commit(), "environment": environment(), "noted": now()})
 
     def _newest(self, lines: Sequence[Noted], is_it: Callable[[Noted], bool]) -> Noted | None:

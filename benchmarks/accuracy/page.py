@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.accuracy import cells
 from benchmarks.accuracy import table as asked
+from benchmarks.accuracy.distorting import distortions
 from benchmarks.accuracy.figures import accuracy_of, errors, interval, reaches, verdict
 from benchmarks.accuracy.lines import Record
 from benchmarks.accuracy.own import own_digits
@@ -27,7 +28,7 @@ AT = 0.995  # the accuracy that the page's example of an interval is of: what th
 
 def page(record: Record) -> str:
     """All of it; what has not been run is said to be so."""
-    parts = (head, goals, recipes, seeds, ablations, committees, own_digits, rivals, how)
+    parts = (head, goals, recipes, seeds, distortions, ablations, committees, own_digits, rivals, how)
     return section(*(part(record) for part in parts)) + "\n"
 
 
@@ -154,7 +155,7 @@ what was tried, and no more is claimed.
 ```sh
 make bench-install                      # .venv-bench, with Keras and PyTorch, some 3 GB
 make accuracy                           # everything that is lacking, then this page; stop it and go on as you like
-make accuracy PART=strong,rivals        # parts: a recipe's name, committee, rivals, ablations
+make accuracy PART=strong,rivals        # parts: a recipe's name, distortion, committee, rivals, ablations
 .venv-bench/bin/python -m benchmarks.accuracy --fashion DIR --own DIR    # with Fashion-MNIST; people's own digits
 .venv-bench/bin/python -m benchmarks.accuracy --page           # this page alone, from the lines
 .venv-bench/bin/python -m benchmarks.accuracy --anew           # in spite of the lines that are there

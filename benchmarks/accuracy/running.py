@@ -147,6 +147,16 @@ class Runner:
         self.record.add("own", {"members": sha256, **figures, "mean_over_hands": found["mean over hands"]})
         return []
 
+    def distortion(self) -> list[str]:
+        """Time distortions, unless this code has been timed here; what failed, in words."""
+        if not self.record.lacks_distortion():
+            return []
+        try:
+            self.record.add("distortion", {"microseconds": _printed("-m", "benchmarks.accuracy.distorting")})
+        except Failed as failure:
+            return [f"distortion: {failure}"]
+        return []
+
     def rivals(self) -> list[str]:
         """Have every rival train with every recipe of its part that numnet has; why one could not, in words."""
         tasks = [task for task in CONTESTS if task[1] in RECIPES]

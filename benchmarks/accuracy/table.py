@@ -122,6 +122,8 @@ GOALS = (
     ),
 )
 
+DISTORT_MICROSECONDS = 8  # an image, on one thread: the goal
+
 # Digits of people's own: whose networks read them, and what share was asked of whom.
 OWN = ("strong", "record", "record-large")
 OWN_GOAL_OF = "record"

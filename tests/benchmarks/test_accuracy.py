@@ -466,3 +466,16 @@ def test_the_picture_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert (other.who, other.recipe, other.seconds) == ("PyTorch", "strong", [20, 22])
     draw(record, tmp_path / "picture.png")
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_cost_of_a_distortion_is_a_median_held_to_its_goal(tmp_path: Path) -> None:
+    record = Record(tmp_path)
+    assert "Not run." in part(page(record), "What a distortion takes")
+    assert record.lacks_distortion()
+    record.add("distortion", {"microseconds": {"1": [7.0, 6.0, 20.0], "2": [4.0, 3.0, 5.0]}})
+    text = part(page(record), "What a distortion takes")
+    assert "7 µs (6 to 20) on 1 thread; 4 µs (3 to 5) on 2 threads" in text
+    assert "8 µs on one: met." in text
+    assert not record.lacks_distortion()
+    record.add("distortion", {"microseconds": {"1": [9.0, 6.0, 20.0], "2": [4.0, 3.0, 5.0]}})
+    assert "8 µs on one: **missed**." in part(page(record), "What a distortion takes")
