@@ -76,9 +76,9 @@ $(CORE)/test: setup.cfg pyproject.toml
 	$(CORE)/bin/python -m pip install --quiet --disable-pip-version-check --editable . 'pytest>=8,<10'
 	touch $@
 
-$(BENCH)/bench: benchmarks/requirements.txt setup.cfg
+$(BENCH)/bench: benchmarks/requirements.txt benchmarks/constraints.txt setup.cfg
 	$(PYTHON) -m venv $(BENCH)
-	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt --constraint benchmarks/constraints.txt
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[cli]'
 	touch $@
 

@@ -1,8 +1,9 @@
 """What a step of numnet's is made of: `python -m benchmarks.parts --net intended --threads T`.
 
 Prints one JSON object: milliseconds of the step, of each call of a kernel in it, in order, with the floating-point
-operations of those that are products, and of all that is between them; beside them the peaks of the cores'
-multiply-adds and of copies. Times are medians over STEPS steps.
+operations of those that are products, of what is between them, and of that what it takes to gather the batch; beside
+them the peaks of the cores' multiply-adds, and the rates of a pass that changes as many bytes as Adam's and of one that
+reads as many as there are weights. Times are medians over STEPS steps.
 """
 
 import argparse
@@ -14,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks import nets
-from benchmarks.peaks import copy_gigabytes, fma_gflops
+from benchmarks.peaks import fma_gflops, read_gigabytes, update_gigabytes
 from benchmarks.rivals.numnet_numba import Rival
 
 STEPS, WARM_UP = 300, 50
-COPIED = 4.5  # megabytes: a copy goes over twice that, as much as Adam's pass over its four vectors
+ADAM_VECTORS = 4  # w, dw, m, v
 
 
 class Clocked:
@@ -58,12 +59,33 @@ def clock_kernels(rival: Rival) -> Clocked:
     return clocked
 
 
+def clock_gathering(rival: Rival) -> list[float]:
+    """Have it timed how long a batch takes to gather, kernels apart; a list that grows by as many milliseconds a step.
+
+    The kernel in it must be timed already.
+    """
+    clocked: Clocked = rival.stream.kernels  # type: ignore[assignment]
+    gather, gathered = rival.stream.batch, list[float]()
+
+    def timed(step: int) -> Any:
+        before, began = len(clocked.calls), time.perf_counter()
+        batch = gather(step)
+        took = 1e3 * (time.perf_counter() - began)
+        gathered.append(took - sum(milliseconds for _, _, milliseconds in clocked.calls[before:]))
+        return batch
+
+    rival.stream.batch = timed  # type: ignore[method-assign]
+    return gathered
+
+
 def parts(net: str, threads: int, folder: Path) -> dict[str, Any]:
     """The medians."""
     rival = Rival(nets.of_recipe(net, folder), threads)
     clocked = clock_kernels(rival)
     rival.train(0, WARM_UP)
-    whole, calls, peaks, copies = [], [], [], []
+    gathered = clock_gathering(rival)
+    megabytes = 4e-6 * rival.network.parameters.size / threads
+    whole, calls, peaks, updates, reads = [], [], [], [], []
     for step in range(WARM_UP, WARM_UP + STEPS):
         clocked.calls.clear()
         began = time.perf_counter()
@@ -72,14 +94,17 @@ def parts(net: str, threads: int, folder: Path) -> dict[str, Any]:
         calls.append([milliseconds for _, _, milliseconds in clocked.calls])
         if step % (STEPS // 10) == 0:
             peaks.append(fma_gflops(threads))
-            copies.append(copy_gigabytes(COPIED / threads, threads))
+            updates.append(update_gigabytes(ADAM_VECTORS * megabytes, threads))
+            reads.append(read_gigabytes(megabytes, threads))
     took = np.median(calls, axis=0)
     return {
         "step": float(np.median(whole)),
         "calls": [[name, flops, float(ms)] for (name, flops, _), ms in zip(clocked.calls, took, strict=True)],
         "between": float(np.median(np.array(whole) - np.sum(calls, axis=1))),
         "peak_gflops": float(np.median(peaks)),
-        "copy_gigabytes": float(np.median(copies)),
+        "gathering": float(np.median(gathered)),
+        "update_gigabytes": float(np.median(updates)),
+        "read_gigabytes": float(np.median(reads)),
         "parameters": int(rival.network.parameters.size),
     }
 

@@ -14,6 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from threadpoolctl import threadpool_limits
 
 from benchmarks.cores import at_once
 from benchmarks.problem import FloatArray
@@ -23,6 +24,7 @@ SUMS = 12 if REGISTERS == 16 else 16  # 8 at least must be under way (two a cycl
 FACTOR, TERM = 0.5, 1.0  # sums go to 2: neither too large nor too small a number, which would slow the CPU down
 GOAL = TERM / (1 - FACTOR)
 CHECKED_STEPS = 1_000  # until nothing of where a sum began is left
+SPAN = 0.02  # seconds of passes over an array
 TRIAL = 0.002  # seconds; says how many steps the measurement takes
 MEGABYTE = 10**6
 
@@ -93,29 +95,39 @@ def _steps_a_second() -> float:
     return steps / took
 
 
-def copy_gigabytes(megabytes: float, threads: int = 1, seconds: float = 0.02) -> float:
-    """Copies of an array of so many megabytes, in GB/s; read and written bytes both count.
+def update_gigabytes(megabytes: float, threads: int = 1) -> float:
+    """Passes over an array of so many megabytes that change each number in its place; read and written bytes count.
 
-    Each thread copies an array of its own. 2 MB are served by the last cache, 256 MB by memory.
+    Each thread has an array of its own. 2 MB are served by the last cache, 256 MB by memory. GB/s.
     """
-    pairs = [_arrays(megabytes, thread) for thread in range(threads)]
+    return 2 * _gigabytes(lambda array: np.negative(array, out=array), megabytes, threads)
+
+
+def read_gigabytes(megabytes: float, threads: int = 1) -> float:
+    """The same where each number is read only."""
+    return _gigabytes(lambda array: np.dot(array, array), megabytes, threads)
+
+
+def _gigabytes(go_over: Callable[[FloatArray], Any], megabytes: float, threads: int) -> float:
+    arrays = [_array(megabytes, thread) for thread in range(threads)]
+    go_over(arrays[0])
     began = time.perf_counter()
-    np.copyto(*pairs[0])
-    times = max(1, int(seconds / (time.perf_counter() - began)))
-    took = _together([lambda pair=pair: _copy(*pair, times) for pair in pairs])
-    return 2 * pairs[0][0].nbytes * times * threads / took / 1e9
+    go_over(arrays[0])
+    times = max(1, int(SPAN / (time.perf_counter() - began)))
+    with threadpool_limits(1):
+        took = _together([lambda array=array: _repeat(go_over, array, times) for array in arrays])
+    return arrays[0].nbytes * times * threads / took / 1e9
 
 
-def _copy(target: FloatArray, source: FloatArray, times: int) -> None:
+def _repeat(go_over: Callable[[FloatArray], Any], array: FloatArray, times: int) -> None:
     for _ in range(times):
-        np.copyto(target, source)
+        go_over(array)
 
 
 @cache
-def _arrays(megabytes: float, thread: int) -> tuple[FloatArray, FloatArray]:
-    """Two arrays in memory that is really there: a page that nobody wrote to is the system's one page of zeros."""
-    count = int(megabytes * MEGABYTE / 4)
-    return np.zeros(count, np.float32) + thread, np.ones(count, np.float32)
+def _array(megabytes: float, thread: int) -> FloatArray:
+    """In memory that is really there: a page that nobody wrote to is the system's one page of zeros."""
+    return np.zeros(int(megabytes * MEGABYTE / 4), np.float32) + thread
 
 
 def clock(threads: int) -> Callable[[], float]:
@@ -145,8 +157,9 @@ def main() -> None:
     for threads in (1, 2):
         print(f"multiply-adds, {threads} threads: {np.median([fma_gflops(threads) for _ in range(5)]):6.1f} GFLOP/s")
         for size in (2, 256):
-            rate = np.median([copy_gigabytes(size, threads) for _ in range(5)])
-            print(f"copies of {size:3} MB, {threads} threads: {rate:6.1f} GB/s")
+            for name, rate in (("updates", update_gigabytes), ("reads", read_gigabytes)):
+                gigabytes = np.median([rate(size, threads) for _ in range(5)])
+                print(f"{name} of {size:3} MB, {threads} threads: {gigabytes:6.1f} GB/s")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,11 @@ NUMNET, TEXTBOOK = NAMES[:2]
 LESSER = ("tensorflow_xla", "jax_jit")
 
 
+def family(name: str) -> str:
+    """The framework that a rival is a way to use: "jax", "tensorflow", "keras", …"""
+    return name.partition("_")[0]
+
+
 class Unable(Exception):
     """This rival can't do what the problem asks; the message is the row's reason."""
 
@@ -42,7 +47,7 @@ class Rival(ABC):
 
     title: str  # the row's name in the report
     about: str  # how the step is written, in a phrase
-    call_steps: int = 20  # at most so many are asked for in one `train`, of a step like the tutorial's
+    call_steps: int = 20  # as many as one timed `train` is asked for, of a step like the tutorial's
     tells_mean: bool = False  # whether `train` tells the mean loss of its steps, not the last
 
     def __init__(self, problem: Problem, threads: int) -> None:

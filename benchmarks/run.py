@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from itertools import count
 from pathlib import Path
 
 from benchmarks.jobs import JOBS
@@ -44,14 +45,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     code = 0
     for job in JOBS:
         if job in jobs or job == "equal":  # nobody is timed whose work was not found equal
-            began = time.perf_counter()
+            began, had = time.perf_counter(), len(plan.store.samples)
             try:
                 JOBS[job](plan)
             except (Unable, subprocess.SubprocessError, OSError) as reason:  # numnet itself, or it would be a row
                 print(f"{job}: given up: {reason}", file=sys.stderr)
                 code = 1
-            print(f"{job}: done in {(time.perf_counter() - began) / 60:.1f} minutes", flush=True)
+            minutes = (time.perf_counter() - began) / 60
+            print(f"{job}: done in {minutes:.1f} minutes", flush=True)
+            if len(plan.store.samples) > had:
+                plan.keep("minutes", job, {}, _parts(plan, job), minutes)
     return code
+
+
+def _parts(plan: Plan, job: str) -> int:
+    """In how many parts a job was run so far, by this code on this machine."""
+    return next(i for i in count() if not plan.store.has("minutes", job, {}, i))
 
 
 def _names(known: Iterable[str]) -> Callable[[str], list[str]]:

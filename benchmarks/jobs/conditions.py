@@ -15,18 +15,18 @@ from benchmarks.samples import THREADS
 from benchmarks.session import Session, sessions
 
 ROUNDS = 6  # of a neighbour, who is no question of a place after the comma
-LONG = 100_000  # steps: where Adam's means of pixels that are never lit have long since become denormal
-SPIN = "import os\nos.sched_setaffinity(0, [sorted(os.sched_getaffinity(0))[0]])\nwhile True: pass"
+LONG = 100_000  # steps: long after Adam's means of units that have died with ReLU have become denormal
+SPIN = "import os\nos.sched_setaffinity(0, [sorted(os.sched_getaffinity(0))[0]])\nprint(flush=True)\nwhile True: pass"
 
 
 def endurance(plan: Plan) -> None:
     """Milliseconds a step within a run's first thousands and after 100,000 steps, in turn."""
     names = {"early": 0, "late": LONG}
-    case = {"net": "tutorial"}
+    case = {"net": "intended"}
     lacking = plan.lacking("endurance", case, names)
     if NUMNET not in plan.rivals or not lacking:
         return
-    problem = nets.of_recipe("tutorial", plan.folder)
+    problem = nets.of_recipe("intended", plan.folder)
     runs = {name: Session(NUMNET, problem, THREADS) for name in names}
     try:
         counts = {name: warm_up(run) for name, run in runs.items()}
@@ -67,9 +67,11 @@ def _beside(block: Callable[[], Value]) -> tuple[dict[str, float], None]:
 @contextmanager
 def _busy() -> Iterator[None]:
     """A process that does nothing, without a pause, on one core."""
-    neighbour = subprocess.Popen((sys.executable, "-c", SPIN))
+    neighbour = subprocess.Popen((sys.executable, "-c", SPIN), stdout=subprocess.PIPE)
+    assert neighbour.stdout
     try:
+        neighbour.stdout.readline()  # it is at it
         yield
     finally:
         neighbour.kill()
-        neighbour.wait()
+        neighbour.communicate()

@@ -13,7 +13,7 @@ from benchmarks.pairs import Value, take_turns
 from benchmarks.peaks import fma_gflops
 from benchmarks.plan import Case, Plan
 from benchmarks.problem import Problem, read_bytes
-from benchmarks.rival import NUMNET, TEXTBOOK
+from benchmarks.rival import NUMNET, TEXTBOOK, family
 from benchmarks.samples import THREADS, failure
 from benchmarks.session import Session, sessions
 
@@ -58,12 +58,14 @@ def width(plan: Plan) -> None:
 
 
 def _swept(plan: Plan) -> list[str]:
-    """numnet, its textbook kernels, and the two fastest rivals on `intended`."""
+    """numnet, its textbook kernels, and of the two families that are the fastest on `intended` each one's fastest."""
     found = [s for s in plan.store.of("step", net="intended", threads=THREADS) if not failure(s)]
     times = {name: [s.of("ms") for s in found if s.rival == name] for name in plan.rivals}
     others = [name for name in plan.rivals if times[name] and name not in (NUMNET, TEXTBOOK)]
     others.sort(key=lambda name: median(times[name]).median)
-    return [name for name in plan.rivals if name in (NUMNET, TEXTBOOK, *others[:2])]
+    fastest = {family(name): name for name in reversed(others)}
+    chosen = [name for name in others if name in fastest.values()][:2]
+    return [name for name in plan.rivals if name in (NUMNET, TEXTBOOK, *chosen)]
 
 
 def _time(plan: Plan, job: str, case: Case, names: Sequence[str], problem: Problem) -> None:

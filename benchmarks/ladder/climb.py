@@ -15,12 +15,14 @@ from benchmarks.plan import in_turn
 from benchmarks.products import PIXELS, Product, make, sample, verify
 from numnet.kernels.threads import max_threads, set_threads
 
-# the tutorial's second layer, all three ways round, and its first one on numbers of which none is zero
+# the tutorial's second layer, all three ways round, its first one on numbers of which none is zero, and a product whose
+# matrices fill the last cache
 PRODUCTS = [
     ("forward", (128, 512, 256)),
     ("dw", (512, 128, 256)),
     ("dx", (128, 256, 512)),
     ("forward", (128, 784, 512)),
+    ("forward", (1536, 1536, 1536)),
 ]
 SAMPLE = 0.003  # seconds
 
@@ -48,7 +50,8 @@ def _steps(product: Product, threads: int) -> list[Step]:
     """The rungs that this product is timed on at so many threads, each of them checked."""
     if threads > max_threads():
         return []
-    fitting = [rung for rung in RUNGS if threads in rung.threads and product.kind.startswith(rung.kinds)]
+    able = [rung for rung in RUNGS if threads in rung.threads and product.flops <= rung.most]
+    fitting = [rung for rung in able if product.kind.startswith(rung.kinds)]
     with _threads(threads):
         return [_step(rung, product, threads) for rung in fitting]
 

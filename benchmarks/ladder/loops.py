@@ -57,5 +57,6 @@ def by_two_rows(a: FloatArray, b: FloatArray, out: FloatArray) -> None:
             v0, v1, v2, v3 = a[i + 1, k], a[i + 1, k + 1], a[i + 1, k + 2], a[i + 1, k + 3]
             b0, b1, b2, b3 = b[k], b[k + 1], b[k + 2], b[k + 3]
             for j in range(out.shape[1]):
-                upper[j] = u3 * b3[j] + (u2 * b2[j] + (u1 * b1[j] + (u0 * b0[j] + upper[j])))
-                lower[j] = v3 * b3[j] + (v2 * b2[j] + (v1 * b1[j] + (v0 * b0[j] + lower[j])))
+                above = u3 * b3[j] + (u2 * b2[j] + (u1 * b1[j] + (u0 * b0[j] + upper[j])))
+                below = v3 * b3[j] + (v2 * b2[j] + (v1 * b1[j] + (v0 * b0[j] + lower[j])))
+                upper[j], lower[j] = above, below  # at last: a store might change b, for all the compiler knows

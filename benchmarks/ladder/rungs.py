@@ -1,5 +1,6 @@
 """The rungs from the ground up, each with the reason to take it."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ from benchmarks.products import Product, numnet, openblas
 from numnet.kernels import matmul
 
 SLICE = (8, 64, 64)  # of M, K, N; what plain Python can do in some milliseconds
+PATIENCE = 1e9  # operations, which loops without tiles may take a second for
 
 Maker = Callable[[Product], Callable[[], Any]]
 
@@ -21,6 +23,7 @@ class Rung(NamedTuple):
     threads : the counts it is timed at
     kinds : the kinds of product that it is timed on, in words that theirs begin with
     slice : the part (M, K, N) that is timed in place of the whole, whose time is taken to grow as its work does
+    most : the operations of the largest product that it is timed on
     """
 
     name: str
@@ -32,6 +35,7 @@ class Rung(NamedTuple):
     threads: tuple[int, ...] = (1,)
     kinds: tuple[str, ...] = ("forward", "dw", "dx")
     slice: tuple[int, int, int] | None = None
+    most: float = math.inf
 
 
 def _calling(function: Any) -> Maker:
@@ -42,25 +46,25 @@ RUNGS = [
     Rung(
         "python", "three loops in Python",
         "It is the definition, and the interpreter spends its time on finding out what to do.",
-        _calling(loops.by_elements), slice=SLICE,
+        _calling(loops.by_elements), slice=SLICE, most=PATIENCE,
     ),
     Rung(
         "compiled", "the same loops compiled",
         "Types are known, so that a multiplication and an addition are an instruction each; but each addition waits"
         " for the one before it, and each step down a column of b fetches a new line of the cache for one number.",
-        _calling(loops.by_elements_compiled), loops.by_elements_compiled,
+        _calling(loops.by_elements_compiled), loops.by_elements_compiled, most=PATIENCE,
     ),
     Rung(
         "rows", "the inner loop along rows",
         "Neighbours in memory are used one after the other, and no sum waits for another, so that the compiler makes"
         " vectors of them.",
-        _calling(loops.by_rows), loops.by_rows,
+        _calling(loops.by_rows), loops.by_rows, most=PATIENCE,
     ),
     Rung(
         "block", "two rows of out and four of b at a time",
         "Eight multiply-adds then share six loads and two stores, where before each had two loads and a store of its"
         " own, and b comes from the outer caches half as often.",
-        _calling(loops.by_two_rows), loops.by_two_rows,
+        _calling(loops.by_two_rows), loops.by_two_rows, most=PATIENCE,
     ),
     Rung(
         "tile", "a tile of sums that stays in registers",
@@ -76,8 +80,8 @@ RUNGS = [
     ),
     Rung(
         "blocks", "blocks of k and of rows",
-        "A panel then fits the first cache and a block of a the second, however large the matrices are: a gain only"
-        " where those are too slow without it.",
+        "A panel then fits the first cache and a block of a the second, however large the matrices are; whether"
+        " that pays is a matter of the machine.",
         _calling(tiles.in_blocks), tiles.in_blocks,
     ),
     Rung(

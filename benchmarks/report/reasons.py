@@ -54,8 +54,9 @@ def _parts(parts: Parts, threads: int) -> str:
     return (
         f"on {threads} thread{'s' * (threads > 1)}: the products with pixels, zeros skipped, {pixels}; the other "
         f"products {others}, at {rate / parts['peak_gflops']:.0%} of the peak beside them; Adam {adam}, "
-        f"{number(gigabytes)} GB/s where a copy reaches {number(parts['copy_gigabytes'])}; "
-        f"activations, masks, sums and loss {passes}; between kernels {between}"
+        f"{number(gigabytes)} GB/s where changing as many bytes again and again reaches "
+        f"{number(parts['update_gigabytes'])}; activations, masks, sums and loss {passes}; between kernels {between}, "
+        f"of which gathering the batch is {parts['gathering'] / parts['step']:.0%} of a step"
     )
 
 
@@ -146,12 +147,12 @@ def of_one_image(results: Results) -> str:
     profiles, calls = _profiles(results, "intended", 2), products.samples_of(results, 2).get(products.CALL, [])
     if not profiles or not calls:
         return UNKNOWN
-    megabytes, rate = 4e-6 * profiles[0].value["parameters"], profiles[0].value["copy_gigabytes"]
+    megabytes, rate = 4e-6 * profiles[0].value["parameters"], profiles[0].value["read_gigabytes"]
     call = 1e6 * statistics.median(s.value["numnet"] for s in calls)
     return (
         f"an answer reads {number(megabytes)} MB of weights, which takes {number(1e3 * megabytes / rate)} µs at the "
-        f"{number(rate)} GB/s of a copy, and each of its products costs {number(call)} µs to call; the rest is "
-        f"not known"
+        f"{number(rate)} GB/s of a pass that only reads, and each of its products costs {number(call)} µs to call; "
+        "the rest is not known"
     )
 
 

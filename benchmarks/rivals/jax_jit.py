@@ -1,4 +1,7 @@
-"""JAX as its tutorials write it: pure functions and a tree of arrays, one jitted call a step, its state donated."""
+"""JAX as its tutorials write it: pure functions and a tree of arrays, one jitted call a step, its state donated.
+
+Source: JAX's documentation, "Just-in-time compilation", "Asynchronous dispatch" and "Buffer donation".
+"""
 
 import functools
 from typing import NamedTuple

@@ -1,4 +1,7 @@
-"""JAX with the loop over the steps inside of one jitted call: `lax.scan`, its state donated."""
+"""JAX with the loop over the steps inside of one jitted call: `lax.scan`, its state donated.
+
+Source: JAX's documentation, `jax.lax.scan`.
+"""
 
 import functools
 

@@ -1,5 +1,7 @@
 """Keras on TensorFlow as its guides write it: a Sequential model, `compile`, and `fit` over arrays.
 
+Source: Keras's guide "Training and evaluation with the built-in methods".
+
 `fit` tells the mean loss of the steps it took: that is what `train` returns when it takes more than one.
 """
 

@@ -1,4 +1,7 @@
-"""scikit-learn's MLPClassifier, its `partial_fit` called with the rows of many batches at once."""
+"""scikit-learn's MLPClassifier, its `partial_fit` called with the rows of many batches at once.
+
+Source: scikit-learn's documentation of `MLPClassifier.partial_fit`, which goes over what it is given in batches.
+"""
 
 import numpy as np
 from sklearn.neural_network import MLPClassifier

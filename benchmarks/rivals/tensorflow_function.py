@@ -1,4 +1,7 @@
-"""TensorFlow 2 as a custom training loop: one `tf.function` call a step, which takes its batch from a tensor."""
+"""TensorFlow 2 as a custom training loop: one `tf.function` call a step, which takes its batch from a tensor.
+
+Source: TensorFlow's guide "Better performance with tf.function".
+"""
 
 import tensorflow as tf
 

@@ -1,4 +1,8 @@
-"""TensorFlow 2 with the loop over the steps inside of one `tf.function`, compiled by XLA."""
+"""TensorFlow 2 with the loop over the steps inside of one `tf.function`, compiled by XLA.
+
+Source: TensorFlow's guides "Better performance with tf.function", on loops, and "XLA: Optimizing Compiler for Machine
+Learning".
+"""
 
 import tensorflow as tf
 

@@ -1,4 +1,7 @@
-"""PyTorch as its tutorials write it, without a DataLoader: batches are slices of a tensor, and Adam is fused."""
+"""PyTorch as its tutorials write it, without a DataLoader: batches are slices of a tensor, and Adam is fused.
+
+Source: PyTorch's "Performance Tuning Guide".
+"""
 
 import torch
 from torch import nn

@@ -178,14 +178,14 @@ def test_a_slow_answer_is_told_what_its_weights_and_calls_take(tmp_path: Path) -
     store.add(Sample("predict", "numnet_numba", {"net": "intended"}, 0, told, commit="abc"))
     profile = {
         "step": 2.0, "calls": [["matmul", 100, 1.0], ["matmul", 50, 0.5], ["adam", 0, 0.25]], "between": 0.25,
-        "peak_gflops": 100.0, "copy_gigabytes": 20.0, "parameters": 500_000,
+        "peak_gflops": 100.0, "read_gigabytes": 20.0, "update_gigabytes": 30.0, "gathering": 0.1, "parameters": 500_000,
     }  # fmt: skip
     store.add(Sample("parts", "numnet", {"net": "intended", "threads": 2}, 0, profile, commit="abc"))
     call = {"flops": 2, "numnet": 5e-6, "openblas": 2e-6, "peak_gflops": 100.0}
     kind, shape = products.CALL
     store.add(Sample("products", "numnet", {"threads": 2, "kind": kind, "shape": shape}, 0, call, commit="abc"))
     reason = line(report.page(Results(store)), "- one image through")
-    assert "reads 2 MB of weights, which takes 100 µs at the 20 GB/s" in reason
+    assert "reads 2 MB of weights, which takes 100 µs at the 20 GB/s of a pass that only reads" in reason
     assert "each of its products costs 5 µs" in reason
 
 
