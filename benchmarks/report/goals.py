@@ -282,7 +282,8 @@ def _endurance(results: Results) -> list[Goal]:
     within, same = (verdict(apart, limit, at_most=True) for limit in (WITHIN, SAME))
     asked = ((f"within {WITHIN:.0%}", within), ("the same", same))
     shown = mark(found, f"{found.median - 1:+.1%} ({found.low - 1:+.1%} to {found.high - 1:+.1%})")
-    return [Goal("a step after 100,000, against one in the first thousands", asked, shown)]
+    net = runs["late"][0].case["net"]
+    return [Goal(f"a step of `{net}` after 100,000, against one in the first thousands", asked, shown)]
 
 
 def _start(results: Results) -> list[Goal]:

@@ -13,9 +13,9 @@ def prose(text: str) -> str:
 
 DISTURBED = "°"  # behind a figure of all rounds, where some were disturbed
 NO_FIGURE = ("-", "1")  # nothing to show, and numnet as many times as itself
-WHY = "fewer than six rounds of each, or of what it is compared with, were undisturbed"
-ALL_DISTURBED = f"Every figure of this table counts all rounds: {WHY}, however often they were taken again."
-SOME_DISTURBED = f"{DISTURBED} marks figures that count all rounds: {WHY}."
+WHY = "fewer than six of its own, or of what it stands beside, were undisturbed"
+ALL_DISTURBED = f"Every figure of this table counts all rounds, since for each {WHY}."
+SOME_DISTURBED = f"{DISTURBED} marks a figure that counts all rounds, since {WHY}."
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,7 +1,7 @@
 """The text of docs/benchmark.md: a summary, what it is of, the sections that there are samples for, how it was done."""
 
 from benchmarks.report import goals, products, sections
-from benchmarks.report.markdown import prose, section
+from benchmarks.report.markdown import number, prose, section
 from benchmarks.report.rows import Results
 from benchmarks.report.summary import summary
 from benchmarks.run import CAP
@@ -52,7 +52,16 @@ def head(results: Results, beside: str) -> str:
 
 def how(results: Results) -> str:
     """How it was measured, and what the noise probe made of it."""
-    return section(HOW, _gate(results), COMMANDS)
+    return section(HOW, _gate(results), _minutes(results), COMMANDS)
+
+
+def _minutes(results: Results) -> str:
+    """How long the run took, by job."""
+    minutes: dict[str, float] = {}
+    for sample in results.store.of("minutes"):
+        minutes[sample.rival] = minutes.get(sample.rival, 0.0) + sample.value
+    told = ", ".join(f"{job} {number(found)}" for job, found in minutes.items())
+    return f"The run took {sum(minutes.values()):.0f} minutes: {told}." if minutes else ""
 
 
 def _gate(results: Results) -> str:
@@ -61,14 +70,21 @@ def _gate(results: Results) -> str:
     shares = [sum(not s.quiet for s in samples) / len(samples) for samples in watched.values() if samples]
     if not shares:
         return ""
-    quiet = [results.is_quiet(job, **case) for job in WATCHED if job != "products" for case in results.cases(job)]
-    return prose(f"""The probe rejects little in the end: of the turns of these jobs it called {min(shares):.0%} to
-        {max(shares):.0%} disturbed, so that everybody had six undisturbed rounds in {sum(quiet)} of the
-        {len(quiet)} cases of steps, sweeps and answers. Where not, figures are of all rounds, and what keeps them fair
-        is that all took turns.""")
+    ratios = [
+        ratio
+        for job, part in COMPARED.items()
+        for case in results.cases(job)
+        for ratio in results.ratios(job, part, **case).values()
+    ]
+    quiet = [ratio.quiet for ratio in ratios]
+    return prose(f"""How much the probe rejects: of the turns of these jobs it called {min(shares):.0%} to
+        {max(shares):.0%} disturbed, so that of the {len(quiet)} ratios to numnet in steps, sweeps and answers
+        {sum(quiet)} are of undisturbed turns alone. The others are of all turns, and what keeps them fair is that all
+        took turns.""")
 
 
-WATCHED = ("step", "batch", "width", "predict", "products")
+COMPARED = {"step": "ms", "batch": "ms", "width": "ms", "predict": "p50"}  # jobs, and the figure that is compared
+WATCHED = (*COMPARED, "products")
 HOW = f"""## How it was measured, and how to repeat it
 
 - Each rival is one file in [benchmarks/rivals](../benchmarks/rivals), written as its own community advises, in a
@@ -80,10 +96,11 @@ HOW = f"""## How it was measured, and how to repeat it
   Keras's does.
 - Steps, sweeps, answers and products are watched: before and after each turn a fixed product is timed on all cores in
   use at once. Where it takes {SLOWER - 1:.0%} more than the least that it is known to take on as many cores here,
-  somebody else was at work. A case of the step goes on until everybody has six undisturbed rounds, or {CAP} rounds or
-  its minutes are over. Whole processes, the race and the ladder are not watched; their tables say so.
-- Figures that are compared are medians over undisturbed rounds, or, where somebody has fewer than six of them, all over
-  all rounds; intervals are order statistics, which assume nothing of how times are distributed, but
+  somebody else was at work. A case goes on until each rival has had six undisturbed turns beside numnet's, or {CAP}
+  rounds or its minutes are over. Whole processes, the race and the ladder are not watched; their tables say so.
+- A column of times is of medians over undisturbed rounds, or, where somebody has fewer than six of them, over all
+  rounds of everybody; a ratio to numnet is of a rival's undisturbed turns, or, where there are fewer than six, of all;
+  intervals are order statistics, which assume nothing of how times are distributed, but
   that rounds are independent of each other; a machine that is slow for minutes makes them narrower than they should be.
 - Every sample is kept as a line of JSON with its commit, its machine and what the probe took."""
 

@@ -1,4 +1,4 @@
-"""The report on products alone: numnet beside OpenBLAS in docs/benchmark.md, and docs/ladder.md."""
+"""The report on products alone: numnet beside OpenBLAS, a section of docs/benchmark.md."""
 
 from benchmarks.figures import Figure, alike, inside, median
 from benchmarks.products import ROWS

@@ -10,7 +10,7 @@ from benchmarks.report.markdown import number, prose
 from benchmarks.report.products import samples_of
 from benchmarks.report.rows import Results
 
-TITLE, WITHOUT_ZEROS = "the dense roofline", "the roofline without zeros"
+TITLE, WITHOUT_ZEROS = "the dense roofline", "the roofline without zero pixels"
 INVALID = "invalid"
 
 
@@ -88,6 +88,7 @@ def explained(results: Results) -> str:
     ]
     return prose(f"""“{TITLE.capitalize()}” is what the step's {STEP_FLOPS / 1e6:.0f} MFLOP of dense products would take
         at the peak of the cores, with nothing else to do; “{WITHOUT_ZEROS}” leaves out what multiplies pixels that are
-        zero. The peak is the highest rate of fused multiply-adds that the run measured anywhere, since a disturbed core
-        falls short of its peak and none exceeds it: {"; ".join(told)}. A roofline that a product exceeds is none: it
-        would be called {INVALID}, and nothing judged by it.""")
+        zero. It is no floor on `intended`, where zeros that ReLU and dropout make are skipped too. The peak is the
+        highest rate of fused multiply-adds that the run measured anywhere, since a disturbed core falls short of its
+        peak and none exceeds it: {"; ".join(told)}. A roofline that a product exceeds is none: it would be called
+        {INVALID}, and nothing judged by it.""")

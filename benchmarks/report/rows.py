@@ -1,9 +1,9 @@
 """What the report's tables and plots have in common: a rival's samples, its title, and who was the fastest."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks.figures import Figure, alike, beside, by_round, median
+from benchmarks.figures import Figure, alike, beside, by_round, median, rounds
 from benchmarks.jobs.processes import TRAIN
 from benchmarks.jobs.steps import ROOFLINE
 from benchmarks.samples import Sample, Store, failure
@@ -28,29 +28,38 @@ class Results:
     def samples(self, job: str, part: str = "", **case: Any) -> dict[str, list[Sample]]:
         """Each rival's samples of a case, all by one rule: where one is too often disturbed, all rounds of all count.
 
-        part : names one of several figures in a value, of which then each rival has one a round; who lacks it is left
-            out, as is the roofline, which nobody races
+        part : names one of several figures in a value, of which then each rival has one a round: the median of the
+            round's undisturbed turns, or, where one rival has too few of those, of all turns
         """
+        found = self._found(job, part, **case)
+        if not part:
+            return alike(found)
+        calm = alike({name: by_round(_calmest(each)) for name, each in found.items()})
+        is_calm = any(s.quiet for each in calm.values() for s in each)
+        return calm if is_calm else alike({name: by_round(each) for name, each in found.items()})
+
+    def _found(self, job: str, part: str = "", **case: Any) -> dict[str, list[Sample]]:
+        """Each rival's samples of a case; who lacks a part is left out, as is the roofline, which nobody races."""
         found: dict[str, list[Sample]] = {}
         for sample in self.store.of(job, **case):
             if failure(sample) or sample.rival == ROOFLINE or (part and part not in sample.value):
                 continue
             self.shown.append(sample)
             found.setdefault(sample.rival, []).append(sample.of(part) if part else sample)
-        return {name: by_round(each) if part else each for name, each in alike(found).items()}
+        return found
 
     def cases(self, job: str) -> list[dict[str, Any]]:
         """Each setting that a job compares rivals in."""
         found = [{name: it for name, it in s.case.items() if name != "turn"} for s in self.store.of(job)]
         return [case for i, case in enumerate(found) if case not in found[:i]]
 
-    def is_quiet(self, job: str, **case: Any) -> bool:
-        """Whether the figures of a case are of undisturbed rounds alone."""
-        return any(s.quiet for each in self.samples(job, **case).values() for s in each)
-
     def ratios(self, job: str, part: str, **case: Any) -> dict[str, Figure]:
-        """How many times slower than numnet each rival is that took its turns between numnet's."""
-        found = self.samples(job, **case)
+        """How many times slower than numnet each rival is that took its turns between numnet's.
+
+        A turn and numnet's two next to it are watched together, so that it is a rival's own matter whether enough of
+        his are undisturbed.
+        """
+        found = self._found(job, **case)
         return {name: beside(samples, part) for name, samples in found.items() if "numnet" in samples[0].value}
 
     def values(self, job: str, **case: Any) -> dict[str, list[Any]]:
@@ -96,3 +105,8 @@ class Results:
     def title(self, name: str) -> str:
         """A rival's name for people."""
         return self.titles.get(name, name)
+
+
+def _calmest(samples: Sequence[Sample]) -> list[Sample]:
+    """Of each round the undisturbed turns, or all of them where none is."""
+    return [s for turns in rounds(samples) for s in [turn for turn in turns if turn.quiet] or turns]

@@ -43,17 +43,22 @@ def equal_work(results: Results) -> str:
             losses are held to those of numnet's textbook kernels in float64, without dropout and at an Adam epsilon of
             {equal.EPSILON:g}, so that its size and its form show; so is its loss after as many steps in one call as it
             is timed with; with the dropout of `intended` the mean of {equal.STEPS} losses must agree to
-            {equal.CLOSE_DROPPED:.0%}. A rival that is off by more than {equal.CLOSE:g} is refused. Rivals are given the
+            {equal.CLOSE_DROPPED:.0%}. A rival that is off by more than {equal.CLOSE:g} is refused. Everybody's
+            weights, images and gradients are float32, and no product is rounded to fewer digits. Rivals are given the
             images shuffled once, as floats in memory, and go through them in that order in every epoch; numnet shuffles
             in each epoch, gathers bytes and converts them in each step, all within its time."""),
-        table(("rival", "how a step is written", *(f"`{net}`, largest error" for net in nets.NETS)), rows),
+        table(("rival", "how a step is written", *(f"`{net}`: {ERRORS}" for net in nets.NETS)), rows),
     )
+
+
+ERRORS = "largest error of a step; of a call; of the mean with dropout"
 
 
 def _equality(value: dict[str, Any]) -> str:
     if reason := value.get("refusal") or value.get("failed"):
         return f"refused: {reason}"
-    return f"{value['error']:.0e}"
+    told = [f"{value[name]:.0e}" for name in ("error", "whole") if name in value]
+    return "; ".join([*told, *([f"{value['dropped']:.1%}"] if value.get("dropped") else [])])
 
 
 def steps(results: Results) -> str:
@@ -61,13 +66,13 @@ def steps(results: Results) -> str:
     return section(
         "## A step of training",
         prose(f"""Milliseconds for a batch of 128 and one update of all 567,434 parameters: medians of rounds in which
-            all took turns; numnet's many turns of a round count as one, by their median. “Times numnet's” compares each
-            turn with the mean of numnet's own turns right before and right after it: the median over rounds, with the
-            interval that holds it with at least 95 % (of fewer than six rounds: the least and the largest): above 1
-            numnet is the faster, in bold it is the slower by the whole interval. A column is of the undisturbed
-            rounds of everybody in it, or, where somebody has fewer than six of them, of all rounds of everybody.
-            GFLOP/s are those of dense products: zeros that numnet skips are counted as done.
-            {results.watched("step")}"""),
+            they took turns; numnet's many turns of a round count as one, by their median. “Times numnet's” compares
+            each turn with the mean of numnet's own turns right before and right after it: the median over rounds, with
+            the interval that holds it with at least 95 % (of fewer than six rounds: the least and the largest): above 1
+            numnet is the faster, in bold it is the slower by the whole interval. A column of milliseconds is of the
+            undisturbed rounds of everybody in it, or, where somebody has fewer than six of them, of all rounds of
+            everybody; a ratio is of a rival's undisturbed turns, or of all where there are fewer than six. GFLOP/s are
+            those of dense products: zeros that numnet skips are counted as done. {results.watched("step")}"""),
         *(part for net in nets.NETS for part in (f"### `{net}`", _step_table(results, net))),
         "![Milliseconds a step of each rival](pictures/benchmark-step.png)",
         roofline.explained(results),
@@ -191,8 +196,10 @@ def race(results: Results) -> str:
         prose(f"""From the start of the process, imports, compiling and tests included, until {races.TARGET:.0%} of the
             test images are right: the tutorial's layer sizes with ReLU, Adam, one cycle of the learning rate over few
             epochs, the mark looked for after each; of a framework's alike rows the better one. A run is a seed, and a
-            run that does not meet the mark counts as one that never ends. Caches of compiled code are warm for who
-            keeps one. {_searched(results)} {results.watched("race")}"""),
+            run that does not meet the mark counts as one that never ends. numnet, with either set of kernels, shuffles
+            anew for each epoch, as it does in training; the others keep to one order, which saves them the time, and
+            what it costs them shows in the last column. Caches of compiled code are warm for who keeps one.
+            {_searched(results)} {results.watched("race")}"""),
         table(
             header,
             [
@@ -310,7 +317,8 @@ def installs(results: Results) -> str:
     return section(
         "## What an install weighs",
         prose("""A package and all that it requires, by the sizes in each one's metadata, compiled Python files left
-            out."""),
+            out. PyTorch is the build for CPUs, which PyTorch offers at an index of its own; the usual one for Linux
+            brings CUDA along and weighs several times as much."""),
         table(("", "MB", "packages", "the largest"), rows),
     )
 

@@ -64,10 +64,14 @@ def test_a_wrong_product_is_refused() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("rung", rungs.RUNGS, ids=lambda rung: rung.name)
 def test_every_rung_is_the_product(rung: rungs.Rung) -> None:
-    for kind in ("forward", "dw", "dx"):
-        if kind.startswith(rung.kinds):
-            product = products.make(kind, (16, 8, 64))
-            products.verify(product, rung.make(product), rung.title)
+    """On one tile's width of work, and, but for plain Python, on more than a block of rows and of k."""
+    shapes = [("forward", (16, 8, 64)), ("dw", (16, 8, 64)), ("dx", (16, 8, 64)), ("pixels forward", (32, 784, 64))]
+    shapes += [] if rung.slice else [("forward", (194, 532, 64))]
+    fitting = [(kind, shape) for kind, shape in shapes if kind.startswith(rung.kinds)]
+    for kind, shape in fitting:
+        product = products.make(kind, shape)
+        products.verify(product, rung.make(product), rung.title)
+    assert fitting
 
 
 ASSEMBLY = """

@@ -63,7 +63,7 @@ def test_noise_does_not_make_a_late_step_the_same(
     for i, value in enumerate(late):
         store.add(Sample("endurance", "early", {"net": "tutorial"}, i, 2.0, commit="abc"))
         store.add(Sample("endurance", "late", {"net": "tutorial"}, i, 2 * value, commit="abc"))
-    goal = line(report.page(Results(store)), "| a step after 100,000")
+    goal = line(report.page(Results(store)), "| a step of `tutorial` after 100,000")
     assert goal.endswith(f"| within 5%: {within} | the same: {same} |")
 
 
@@ -147,14 +147,41 @@ def test_a_row_of_products_is_of_all_rounds_where_one_of_its_numbers_of_threads_
 
 
 def test_how_much_the_probe_rejects_is_counted(tmp_path: Path) -> None:
-    """Of 12 turns 6 are disturbed; one of two cases has six rounds without."""
+    """Of 18 turns 6 are disturbed; the ratios are those of one rival in two cases and of another in one of them."""
     store = Store(tmp_path)
     for i in range(6):
-        for net, probe in (("tutorial", 4e-4), ("intended", 9e-4)):
-            store.add(Sample("step", "a", {"net": net, "threads": 2}, i, {"ms": 1.0}, probe, commit="abc"))
-    assert "50% to 50% disturbed, so that everybody had six undisturbed rounds in 1 of the 2 cases" in report.how(
-        Results(store)
-    )
+        for name, net, probe in (("a", "tutorial", 4e-4), ("a", "intended", 9e-4), ("b", "intended", 4e-4)):
+            value = {"ms": 1.0, "numnet": 1.0}
+            store.add(Sample("step", name, {"net": net, "threads": 2}, i, value, probe, commit="abc"))
+    told = report.how(Results(store))
+    assert "33% to 33% disturbed, so that of the 3 ratios to numnet in steps, sweeps and answers 2 are of" in told
+
+
+def test_a_ratio_is_of_a_rivals_own_undisturbed_turns(tmp_path: Path) -> None:
+    """Of eight turns a's six undisturbed ones are 2 times numnet's; b has five, and counts all: 3 and twice 9."""
+    store = Store(tmp_path)
+    for i in range(8):
+        for name, calm, slow in (("a", 6, 2.0), ("b", 5, 3.0)):
+            probe, ratio = (4e-4, slow) if i < calm else (9e-4, 9.0)
+            case = {"net": "tutorial", "threads": 2}
+            store.add(Sample("step", name, case, i, {"ms": ratio, "numnet": 1.0}, probe, commit="abc"))
+    ratios = Results(store).ratios("step", "ms", net="tutorial")
+    assert (ratios["a"].median, ratios["a"].high, ratios["a"].quiet) == (2.0, 2.0, True)
+    assert (ratios["b"].median, ratios["b"].high, ratios["b"].quiet) == (3.0, 9.0, False)
+
+
+def test_of_a_round_the_undisturbed_turns_count_where_everybody_has_six_such_rounds(tmp_path: Path) -> None:
+    """numnet's two turns are 2 ms and, disturbed, 4; in six rounds a rival is undisturbed, or but in five."""
+    for calm, told in ((6, 2.0), (5, 3.0)):
+        store = Store(tmp_path / str(calm))
+        for i in range(6):
+            case = {"net": "tutorial", "threads": 2}
+            for turn, probe in enumerate((4e-4, 9e-4)):
+                value = {"ms": 2.0 + 2 * turn}
+                store.add(Sample("step", "numnet_numba", case | {"turn": turn}, i, value, probe, commit="abc"))
+            probe = 4e-4 if i < calm else 9e-4
+            store.add(Sample("step", "jax_scan", case, i, {"ms": 6.0, "numnet": 3.0}, probe, commit="abc"))
+        assert Results(store).medians("step", "ms", net="tutorial")["numnet_numba"].median == told
 
 
 def test_the_races_settings_stand_there_with_their_trials(tmp_path: Path) -> None:

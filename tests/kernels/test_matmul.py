@@ -215,8 +215,8 @@ class Fenced:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="mprotect is not to be had on Windows")
 @pytest.mark.parametrize("skip", [1.1, -1.0], ids=["skipping zeros", "visiting all"])
-@pytest.mark.parametrize("n", [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40])
-@pytest.mark.parametrize(("m", "k"), [(1, 5), (4, 3), (7, 113), (13, 8)])
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 63, 64, 65, 128])
+@pytest.mark.parametrize(("m", "k"), [(1, 5), (3, 9), (4, 3), (7, 113), (13, 8)])
 def test_no_load_or_store_beyond_the_operands(
     m: int, k: int, n: int, skip: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,8 +235,34 @@ def test_no_load_or_store_beyond_the_operands(
 @pytest.mark.slow
 def test_no_index_outside_of_an_array(tmp_path: Path) -> None:
     """All but the explicit vectors, which the fence above is for: the tests of every kernel with Numba's own checks."""
-    files = [str(Path(__file__).parent / name) for name in ("test_twins.py", "test_matmul.py")]
+    tests = Path(__file__).parent
+    files = [
+        str(file) for file in (tests / "test_twins.py", tests / "test_matmul.py", tests / "../data/test_augment.py")
+    ]
     checked = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMNET_CACHE": str(tmp_path)}
     command = [sys.executable, "-m", "pytest", "-q", "-m", "not slow", *files]
     done = subprocess.run(command, env=checked, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+OTHER_CPU = """
+import sys
+import llvmlite.binding as llvm
+llvm.get_host_cpu_features = lambda: dict.fromkeys(sys.argv[1].split(",") if sys.argv[1] else [], True)
+import pytest
+from numnet.kernels import vector
+assert str(vector.LANES) == sys.argv[2], vector.LANES
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *sys.argv[3:]]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("features", "lanes"), [("avx512f,avx2,fma", 16), ("fma", 4)])
+def test_vectors_of_other_cpus(features: str, lanes: int, tmp_path: Path) -> None:
+    """LLVM makes of a vector that this CPU does not have several that it has: as slow as may be, and as right."""
+    tests = str(Path(__file__)) + "::test_"
+    names = ("shapes_across_every_block", "skipped_zeros_change_no_bit", "any_number_of_threads_gives_the_same_bits")
+    command = [sys.executable, "-c", OTHER_CPU, features, str(lanes), *(tests + name for name in names)]
+    apart = {**os.environ, "NUMNET_CACHE": str(tmp_path)}
+    done = subprocess.run(command, env=apart, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
