@@ -8,6 +8,8 @@ BENCH := .venv-bench
 
 # What reaches the kernels; files, commands and data sets are the same without a compiler.
 PLAIN := tests/kernels tests/nn tests/training tests/data/test_augment.py tests/test_worked_step.py
+# What an extra that is missing could break: whatever reads, writes, prints or is started; not the kernels, nor benchmarks.
+INSTALLED := tests/test_*.py tests/data tests/explain tests/training
 # What runs inside the compiler only: the first run sees it.
 UNSEEN := numnet/kernels/jit.py,numnet/kernels/team.py,numnet/kernels/threads.py,numnet/kernels/vector.py
 
@@ -20,14 +22,17 @@ train: $(VENV)/train ## train the tutorial's network on the bundled MNIST
 test: test-compiled test-plain test-core ## everything: compiled, as plain Python under coverage, and with the core alone
 
 test-compiled: $(VENV)/test
-	$(RUN) -m pytest
+	$(RUN) -m pytest -m "not frameworks"
 
 test-plain: $(VENV)/test ## the kernels as plain Python, so that coverage sees inside them
 	NUMBA_DISABLE_JIT=1 $(RUN) -m coverage run -m pytest -q -m "not slow" --ignore-glob "*_properties.py" $(PLAIN)
 	$(RUN) -m coverage report --include 'numnet/kernels/*,numnet/nn/*' --omit $(UNSEEN) --fail-under 99
 
 test-core: $(CORE)/test ## with NumPy, Numba, Pillow and pytest alone
-	$(CORE)/bin/python -m pytest -q -m "not slow" --ignore-glob '*_properties.py'
+	$(CORE)/bin/python -m pytest -q -m "not slow" --ignore-glob '*_properties.py' $(INSTALLED)
+
+test-frameworks: $(VENV)/test $(BENCH)/bench ## the rivals of the record of accuracy, in their own environment
+	$(RUN) -m pytest -m frameworks
 
 test-quick: $(VENV)/test ## what a change breaks first
 	$(RUN) -m pytest -q -m "not slow"
@@ -82,4 +87,4 @@ $(BENCH)/bench: benchmarks/requirements.txt benchmarks/constraints.txt setup.cfg
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[cli]'
 	touch $@
 
-.PHONY: help train test test-compiled test-plain test-core test-quick lint figures bench-install bench bench-quick bench-check accuracy clean
+.PHONY: help train test test-compiled test-plain test-core test-frameworks test-quick lint figures bench-install bench bench-quick bench-check accuracy clean

@@ -1,4 +1,4 @@
-"""What the record lacks is run, and nothing else: real runs, small; the rivals' steps where their frameworks are."""
+"""What the record lacks is run, and nothing else: real runs, small."""
 
 import json
 import signal
@@ -19,7 +19,6 @@ from numnet.errors import DataError, RecipeError
 from numnet.training.recipes import find_recipe
 
 ROOT = Path(__file__).parent.parent.parent
-FRAMEWORKS = ROOT / ".venv-bench" / "bin" / "python"
 SMALL = {"hidden": (8,), "dropout": (0.0,), "steps": 20}
 TIMED = Setting("strong", 2, SMALL)
 TOGETHER = Setting("strong", 2, {**SMALL, "warmup": 5}, timed=False)
@@ -187,86 +186,3 @@ def test_a_folder_that_is_not_fashion_mnist_is_refused(tiny_data: Path) -> None:
 def test_data_are_known_by_what_they_are_and_not_by_a_folder(tiny_data: Path, mnist: Dataset) -> None:
     assert data_sha256(None) == data_sha256(ROOT / "numnet" / "data" / "mnist") == mnist.sha256
     assert data_sha256(tiny_data) != mnist.sha256
-
-
-needs_frameworks = pytest.mark.skipif(
-    not FRAMEWORKS.exists(), reason="the frameworks are not there: make bench-install"
-)
-
-
-def in_frameworks(*arguments: str) -> str:
-    run = subprocess.run([FRAMEWORKS, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr[-500:]
-    return run.stdout
-
-
-@needs_frameworks
-@pytest.mark.slow
-@pytest.mark.parametrize("name", dict.fromkeys(name for name, _, _ in table.CONTESTS))
-def test_a_rival_learns_and_prints_one_line(name: str) -> None:
-    printed = in_frameworks("-m", "benchmarks.accuracy.contest", name, "strong", "--steps", "30")
-    (line,) = printed.splitlines()
-    found = json.loads(line)
-    assert found["steps"] == 30
-    assert 300 < found["errors"] < 4000
-    assert 1 < found["seconds"] < 300
-    assert found["peak_mib"] > 200
-
-
-# Images of their own coordinates, distorted, tell where each pixel was taken from; away from the border it is exact.
-DISTORTED = """if True:
-    import json
-    import sys
-    import numpy as np
-    from numnet.data.augment import STRENGTHS, Distortion
-
-    if sys.argv[1] == "pytorch":
-        import torch
-        from benchmarks.accuracy.pytorch_rival import distort
-
-        torch.manual_seed(0)
-        def distorted(images, strengths):
-            return distort(torch.from_numpy(images).reshape(-1, 1, 28, 28), strengths).numpy()
-    else:
-        import keras
-        from benchmarks.accuracy.keras_rival import distorter
-
-        keras.utils.set_random_seed(0)
-        def distorted(images, strengths):  # Keras's elastic layer keeps to 0..1
-            return np.asarray(distorter(strengths)(images / 27)) * 27
-    far = {}
-    for name, strength in {"shift": 1.5, "elastic": 1.1, "rotation": 0.2, "shear": 0.2}.items():
-        strengths = Distortion(**{**dict.fromkeys(STRENGTHS, 0.0), name: strength})
-        far[name] = []
-        for coordinate in np.meshgrid(np.arange(28.0), np.arange(28.0)):  # across, down
-            images = np.repeat(coordinate.reshape(1, -1), 256, 0).astype("float32")
-            moved = distorted(images, strengths).reshape(-1, 28, 28) - coordinate
-            far[name].append(float(np.sqrt((moved[:, 8:-8, 8:-8] ** 2).mean())))
-    print(json.dumps(far))
-"""
-
-
-@needs_frameworks
-@pytest.mark.slow
-def test_pytorch_distorts_as_far_as_asked() -> None:
-    """Root mean squares over the middle 12 x 12 pixels, across and down; there a pixel lies sqrt(143 / 12) = 3.452 off.
-
-    A shift drawn evenly up to 1.5: 1.5 / sqrt(3) = 0.866, both ways. An angle up to 0.2: 3.452 * 0.2 / sqrt(3) = 0.399
-    both ways. A shear up to 0.2: the same, across alone. The elastic field: 1.1, a little less away from the border.
-    """
-    found = json.loads(in_frameworks("-c", DISTORTED, "pytorch"))
-    assert found["shift"] == pytest.approx([0.866, 0.866], rel=0.08)
-    assert found["rotation"] == pytest.approx([0.399, 0.399], rel=0.08)
-    assert found["shear"] == pytest.approx([0.399, 0.0], rel=0.08, abs=1e-3)
-    assert found["elastic"] == pytest.approx([1.1, 1.1], rel=0.25)
-
-
-@needs_frameworks
-@pytest.mark.slow
-def test_keras_distorts_as_far_as_asked_where_it_can() -> None:
-    """As above; but a shear leans about a corner, 13.5 pixels off: 0.2 / sqrt(3) * sqrt(13.5² + 3.452²) = 1.609."""
-    found = json.loads(in_frameworks("-c", DISTORTED, "keras"))
-    assert found["shift"] == pytest.approx([0.866, 0.866], rel=0.08)
-    assert found["rotation"] == pytest.approx([0.399, 0.399], rel=0.08)
-    assert found["shear"] == pytest.approx([1.609, 0.0], rel=0.08, abs=1e-3)
-    assert found["elastic"] == pytest.approx([0.79, 0.79], rel=0.05)
