@@ -9,8 +9,8 @@ from benchmarks.figures import Figure, across, figure, inside, median, ratio
 from benchmarks.jobs.processes import TRAIN
 from benchmarks.report import markdown, products, reasons, roofline
 from benchmarks.report.markdown import mark, number, prose, table, verdict
+from benchmarks.report.race import race_seconds
 from benchmarks.report.rows import Results
-from benchmarks.report.sections import race_seconds
 from benchmarks.rival import NUMNET
 
 TENSORFLOW = ("tensorflow", "keras")

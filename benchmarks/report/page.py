@@ -1,6 +1,6 @@
 """The text of docs/benchmark.md: a summary, what it is of, the sections that there are samples for, how it was done."""
 
-from benchmarks.report import goals, products, sections
+from benchmarks.report import goals, products, race, sections
 from benchmarks.report.markdown import number, prose, section
 from benchmarks.report.rows import Results
 from benchmarks.report.summary import summary
@@ -23,7 +23,7 @@ def tables(results: Results) -> str:
 SECTIONS = (
     ("step", sections.steps),
     ("process", sections.processes),
-    ("race", sections.race),
+    ("race", race.race),
     ("predict", sections.predictions),
     ("neighbour", sections.neighbours),
     ("batch", sections.sweeps),

@@ -11,8 +11,8 @@ import matplotlib.pyplot as plt
 from benchmarks.figures import Figure, figure
 from benchmarks.report import roofline
 from benchmarks.report.markdown import DISTURBED, mark
+from benchmarks.report.race import race_seconds
 from benchmarks.report.rows import Results
-from benchmarks.report.sections import race_seconds
 from benchmarks.rival import NAMES, NUMNET, TEXTBOOK
 
 PICTURES = Path(__file__).parent.parent.parent / "docs" / "pictures"
