@@ -87,7 +87,7 @@ COMPARED = {"step": "ms", "batch": "ms", "width": "ms", "predict": "p50"}  # job
 WATCHED = (*COMPARED, "products")
 HOW = f"""## How it was measured, and how to repeat it
 
-- Each rival is one file in [benchmarks/rivals](../benchmarks/rivals), written as its own community advises, in a
+- Each rival is one file in [benchmarks/rivals](../benchmarks/rivals), written as the source advises that it names, in a
   process of its own, bound to as many cores as it has threads. Work is checked on `tutorial` and on
   `intended`, on {THREADS} threads and in batches of 128, and nobody's steps are timed on a net where his were not found
   equal. On one thread, in the sweeps, in answers and in the race the same files are at work, and not checked again.
