@@ -16,7 +16,7 @@ PROFILE = "a profiled step (one profile, which nobody watched)"
 LARGE, SMALL = 50e6, 5e6  # operations of a product: far above what a call costs, and near it
 ADAM_BYTES = 28  # a parameter: w, dw, m and v are read, w, m and v written, 4 bytes each
 SINGLE_ROW = (
-    "a single row times a turned matrix has to turn all of that, for an image by itself is to get the bits that it gets "
+    "a single row times a turned matrix has to turn all of that: an image by itself is to get the bits that it gets "
     "in a batch, where sums run over k in order; OpenBLAS adds up in another order there"
 )
 
