@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks import equal, install_size, nets
 from benchmarks.plan import Plan, in_turn
-from benchmarks.rival import NUMNET
+from benchmarks.rival import LESSER, NUMNET
 from benchmarks.samples import ROOT, THREADS
 from benchmarks.session import last_words, worker
 
@@ -36,9 +36,8 @@ LOOK = 0.02  # seconds between two looks at a process's memory
 def process(plan: Plan) -> None:
     """1,001 steps of `tutorial` and a test, as a process: `train` is `python -m numnet.train` itself."""
     problem = nets.of_recipe("tutorial", plan.folder)
-    commands = {
-        name: worker(name, problem, THREADS, "whole") for name in equal.allowed(plan.store, plan.rivals, "tutorial")
-    }
+    allowed = [name for name in equal.allowed(plan.store, plan.rivals, "tutorial") if name not in LESSER]
+    commands = {name: worker(name, problem, THREADS, "whole") for name in allowed}
     if NUMNET in commands:
         commands[TRAIN] = [sys.executable, "-m", "numnet.train", "--threads", str(THREADS), "--json"]
     for name in CACHES.keys() & commands.keys():  # so that a warm cache is one

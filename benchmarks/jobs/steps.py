@@ -19,8 +19,8 @@ from benchmarks.session import Session, sessions
 
 BLOCK = 0.3  # seconds of training in a turn: long beside a timer's tick, short beside a neighbour's visit
 WARM_UP = 2  # calls before the first that counts: the first one compiles
-BATCHES = (1, 8, 32, 128, 512, 1024, 4096)
-WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
+BATCHES = (1, 8, 32, 128, 512, 4096)
+WIDTHS = (64, 256, 512, 1024, 4096)
 MINUTES, SWEPT_MINUTES = 2.0, 0.3  # of a case, after which rounds are not taken again where they were disturbed
 SWEPT_ROUNDS = 3  # at least: a sweep shows a course, not a place after the comma
 ROOFLINE = "roofline"

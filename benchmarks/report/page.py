@@ -56,12 +56,15 @@ def how(results: Results) -> str:
 
 
 def _minutes(results: Results) -> str:
-    """How long the run took, by job."""
-    minutes: dict[str, float] = {}
-    for sample in results.store.of("minutes"):
-        minutes[sample.rival] = minutes.get(sample.rival, 0.0) + sample.value
+    """How long the jobs took, each in its newest run."""
+    parts: dict[str, dict[str, float]] = {}
+    for sample in results.store.samples:
+        if sample.job == "minutes":
+            runs = parts.setdefault(sample.rival, {})
+            runs[sample.commit] = runs.pop(sample.commit, 0.0) + sample.value  # now the last
+    minutes = {job: list(runs.values())[-1] for job, runs in parts.items()}
     told = ", ".join(f"{job} {number(found)}" for job, found in minutes.items())
-    return f"The run took {sum(minutes.values()):.0f} minutes: {told}." if minutes else ""
+    return f"All jobs together took {sum(minutes.values()):.0f} minutes: {told}." if minutes else ""
 
 
 def _gate(results: Results) -> str:

@@ -65,7 +65,7 @@ def test_a_wrong_product_is_refused() -> None:
 @pytest.mark.parametrize("rung", rungs.RUNGS, ids=lambda rung: rung.name)
 def test_every_rung_is_the_product(rung: rungs.Rung) -> None:
     """On one tile's width of work, and, but for plain Python, on more than a block of rows and of k."""
-    shapes = [("forward", (16, 8, 64)), ("dw", (16, 8, 64)), ("dx", (16, 8, 64)), ("pixels forward", (32, 784, 64))]
+    shapes = [("forward", (16, 8, 64)), ("dw", (16, 8, 64)), ("dx", (16, 8, 64)), ("pixels forward", (128, 784, 64))]
     shapes += [] if rung.slice else [("forward", (194, 532, 64))]
     fitting = [(kind, shape) for kind, shape in shapes if kind.startswith(rung.kinds)]
     for kind, shape in fitting:
@@ -126,9 +126,9 @@ def test_a_race_ends_at_the_mark_or_with_the_schedule(tmp_path: Path) -> None:
 
 
 def test_each_rival_races_at_the_settings_that_were_soonest_for_it(tmp_path: Path) -> None:
-    """Worst seeds: 98.05 % has too little to spare; of 256 and 512 the shorter goes on."""
+    """Worst seeds: 98.05 % is less than 0.24 points above the mark; of 256 and of 512 the shorter goes on."""
     tried = {
-        races.TRIED[0]: 0.9805, races.TRIED[1]: 0.983, races.TRIED[3]: 0.99, races.TRIED[4]: 0.982,
+        races.TRIED[0]: 0.9805, races.TRIED[1]: 0.983, races.TRIED[3]: 0.99, races.TRIED[4]: 0.9835,
         races.TRIED[5]: 0.985,
     }  # fmt: skip
     store = Store(tmp_path)

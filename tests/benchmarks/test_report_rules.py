@@ -227,3 +227,12 @@ def test_what_only_noise_leaves_open_has_no_other_reason(tmp_path: Path) -> None
         reason == "- with a busy neighbour on one core, times as long: undecided: the interval of their rounds "
         "has the goal within it"
     )
+
+
+def test_the_minutes_are_of_each_jobs_newest_run(tmp_path: Path) -> None:
+    """`step` was run in two parts, of 3 and 4 minutes, and `race` again with other code: 5 minutes, not 9."""
+    store = Store(tmp_path)
+    for job, part, minutes, code in (("step", 0, 3.0, "a"), ("race", 0, 9.0, "a"), ("step", 1, 4.0, "a")):
+        store.add(Sample("minutes", job, {}, part, minutes, commit=code))
+    store.add(Sample("minutes", "race", {}, 0, 5.0, commit="b"))
+    assert "All jobs together took 12 minutes: step 7, race 5." in report.how(Results(store))
