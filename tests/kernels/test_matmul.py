@@ -248,9 +248,11 @@ def test_no_index_outside_of_an_array(tmp_path: Path) -> None:
 OTHER_CPU = """
 import sys
 import llvmlite.binding as llvm
-llvm.get_host_cpu_features = lambda: dict.fromkeys(sys.argv[1].split(",") if sys.argv[1] else [], True)
 import pytest
+ours = llvm.get_host_cpu_features
+llvm.get_host_cpu_features = lambda: dict.fromkeys(sys.argv[1].split(","), True)
 from numnet.kernels import vector
+llvm.get_host_cpu_features = ours
 assert str(vector.LANES) == sys.argv[2], vector.LANES
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *sys.argv[3:]]))
 """
