@@ -13,6 +13,7 @@ from benchmarks import equal, nets
 from benchmarks.figures import Figure, beside
 from benchmarks.jobs import JOBS
 from benchmarks.plan import Plan
+from benchmarks.report.markdown import in_threads
 from benchmarks.report.rows import Results
 from benchmarks.rival import NUMNET, TEXTBOOK
 from benchmarks.samples import RESULTS, THREADS, Store
@@ -21,7 +22,7 @@ ROUNDS = 30  # of the two alone: half a minute for a case
 MARGIN = 0.10  # of the ratio: what two quiet runs of the same code have differed by
 CASES = {
     **{
-        f"step of {net}, {threads} thread{'s' * (threads > 1)}": ("step", "ms", {"net": net, "threads": threads})
+        f"step of {net}, {in_threads(threads)}": ("step", "ms", {"net": net, "threads": threads})
         for net in nets.NETS
         for threads in (THREADS, 1)
     },

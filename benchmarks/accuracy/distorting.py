@@ -9,13 +9,14 @@ import math
 import statistics
 import time
 from collections.abc import Sequence
+from itertools import count
 
 import numpy as np
 
 from benchmarks.accuracy import cells
 from benchmarks.accuracy import table as asked
 from benchmarks.accuracy.lines import Record
-from benchmarks.report.markdown import number, prose, section
+from benchmarks.report.markdown import in_threads, number, prose, section
 from numnet.data.augment import Distorter, Distortion
 from numnet.data.datasets import Split, load_dataset
 from numnet.kernels import load_kernels
@@ -32,21 +33,23 @@ def main() -> None:
     distorter = Distorter(
         Distortion().times(recipe.distortion), split.images.shape[1:], len(split), seed=0, kernels=load_kernels("numba")
     )
-    for epoch in range(EPOCHS + 1):
+    epochs = count()  # each timed one is new to the distorter, which keeps what it drew for the last
+    for _ in range(EPOCHS + 1):
         for threads, microseconds in found.items():
             set_threads(threads)
-            microseconds.append(1e6 * epoch_seconds(distorter, split, epoch, recipe.batch_size) / len(split))
+            microseconds.append(1e6 * seconds_an_image(distorter, split, next(epochs), recipe.batch_size))
     print(json.dumps({str(threads): microseconds[1:] for threads, microseconds in found.items()}))
 
 
-def epoch_seconds(distorter: Distorter, split: Split, epoch: int, batch_size: int) -> float:
-    """Distort every image of a split once, in the split's order."""
+def seconds_an_image(distorter: Distorter, split: Split, epoch: int, batch_size: int) -> float:
+    """Distort the images of a split's whole batches once, in the split's order."""
+    images = len(split) // batch_size * batch_size
     out = np.empty((batch_size, math.prod(split.images.shape[1:])), np.float32)
     began = time.perf_counter()
-    for first in range(0, len(split) - batch_size + 1, batch_size):
+    for first in range(0, images, batch_size):
         rows = np.arange(first, first + batch_size)
         distorter.distort(split.images[rows], np.full(batch_size, epoch), rows, out)
-    return time.perf_counter() - began
+    return (time.perf_counter() - began) / images
 
 
 def distortions(record: Record) -> str:
@@ -68,7 +71,7 @@ def distortions(record: Record) -> str:
 
 def _told(threads: str, microseconds: Sequence[float]) -> str:
     ends = f"({number(min(microseconds))} to {number(max(microseconds))})"
-    return f"{number(statistics.median(microseconds))} µs {ends} on {threads} thread{'s' * (threads != '1')}"
+    return f"{number(statistics.median(microseconds))} µs {ends} on {in_threads(int(threads))}"
 
 
 if __name__ == "__main__":

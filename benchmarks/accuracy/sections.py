@@ -130,14 +130,14 @@ def _ablation_table(found: Sequence[tuple[Setting, Sequence[float]]]) -> str:
 def _ablation_row(
     setting: Setting, wrong: Sequence[float], whole: Sequence[float], within: Pooled, comparisons: int
 ) -> Row:
-    off = {name: value for name, value in setting.changes.items() if name in asked.SWITCHES}
-    name = " ".join(changes_in_words(off)) or "nothing changed"
+    turned = {name: value for name, value in setting.changes.items() if name in asked.SWITCHES}
+    name = " ".join(changes_in_words(turned)) or "nothing changed"
     found = spread(wrong)
     if found is None:
         return (name, "not run", *["-"] * 5)
     deviation = "-" if found.deviation is None else f"{found.deviation:.1f}"
     shown = (name, str(len(wrong)), f"{found.mean:.1f}", deviation)
-    if not off:
+    if not turned:
         return (*shown, "", "", "")
     more = difference(wrong, whole, within, comparisons)
     said = {None: "too few seeds to say", True: "yes", False: "no"}[more.is_beyond_noise]

@@ -63,9 +63,10 @@ def _swept(plan: Plan) -> list[str]:
     times = {name: [s.of("ms") for s in found if s.rival == name] for name in plan.rivals}
     others = [name for name in plan.rivals if times[name] and name not in (NUMNET, TEXTBOOK)]
     others.sort(key=lambda name: median(times[name]).median)
-    fastest = {family(name): name for name in reversed(others)}
-    chosen = [name for name in others if name in fastest.values()][:2]
-    return [name for name in plan.rivals if name in (NUMNET, TEXTBOOK, *chosen)]
+    fastest: dict[str, str] = {}
+    for name in others:
+        fastest.setdefault(family(name), name)
+    return [name for name in plan.rivals if name in (NUMNET, TEXTBOOK, *list(fastest.values())[:2])]
 
 
 def _time(plan: Plan, job: str, case: Case, names: Sequence[str], problem: Problem) -> None:

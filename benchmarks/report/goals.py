@@ -8,7 +8,7 @@ from typing import NamedTuple
 from benchmarks.figures import Figure, across, figure, inside, median, ratio
 from benchmarks.jobs.processes import TRAIN
 from benchmarks.report import markdown, products, reasons, roofline
-from benchmarks.report.markdown import mark, number, prose, table, verdict
+from benchmarks.report.markdown import in_threads, mark, number, prose, table, verdict
 from benchmarks.report.race import race_seconds
 from benchmarks.report.rows import Results
 from benchmarks.rival import NUMNET
@@ -163,7 +163,7 @@ def _products(results: Results) -> list[Goal]:
         worst = min(shares, key=lambda key: shares[key].median)
         shown = f"median of {len(shares)} rows {statistics.median(s.median for s in shares.values()):.2f}, "
         shown += f"least {shares[worst].median:.2f} ({products.name(worst)})"
-        what = f"each product on {threads} thread{'s' * (threads > 1)}, against OpenBLAS"
+        what = f"each product on {in_threads(threads)}, against OpenBLAS"
         asked = tuple(
             (f"at least {limit:.1f} on every row", _every(shares.values(), limit)) for limit in (products.ENOUGH, 1.0)
         )
@@ -186,18 +186,10 @@ def _process(results: Results) -> list[Goal]:
     )
     if TRAIN not in warm:
         return []
-    why = reasons.of_process(results)
+    why, memory = reasons.of_process(results), reasons.of_memory(results)
     goals = [
         judged("`python -m numnet.train`, warm cache", median(warm[TRAIN]), 3, 2.5, _seconds, at_most=True, reason=why),
-        judged(
-            "its memory at most",
-            median(mib[TRAIN]),
-            300,
-            200,
-            _unit("MiB"),
-            at_most=True,
-            reason=reasons.of_memory(results),
-        ),
+        judged("its memory at most", median(mib[TRAIN]), 300, 200, _unit("MiB"), at_most=True, reason=memory),
     ]
     if rival := results.fastest(TENSORFLOW, "process", "seconds", cache="warm"):
         title = results.title(rival)
@@ -207,24 +199,17 @@ def _process(results: Results) -> list[Goal]:
         other = median(warm[rival]).median
         goal = judged(what, cold, other, 8, _seconds, at_most=True, reason=reasons.of_compiling(results))
         goals.append(goal._replace(asked=((f"{goal.asked[0][0]} of {title}", goal.asked[0][1]), goal.asked[1])))
-    return goals + _memory(results)
+    return goals + _memory(results, memory)
 
 
-def _memory(results: Results) -> list[Goal]:
+def _memory(results: Results, why: str) -> list[Goal]:
     """numnet's two programs beside the least of TensorFlow's rows."""
     mib = results.samples("process", "mib", cache="warm")
     rival = results.fastest(TENSORFLOW, "process", "mib", cache="warm")
+    title = results.title(rival) if rival else ""
     whose = {TRAIN: "memory of `python -m numnet.train`", NUMNET: "memory of numnet's row, which does equal work"}
     return [
-        judged(
-            f"{what}, against {results.title(rival)}",
-            across(mib[name], mib[rival]),
-            0.25,
-            0.25,
-            _share,
-            at_most=True,
-            reason=reasons.of_memory(results),
-        )
+        judged(f"{what}, against {title}", across(mib[name], mib[rival]), 0.25, 0.25, _share, at_most=True, reason=why)
         for name, what in whose.items()
         if rival and name in mib
     ]

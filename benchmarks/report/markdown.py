@@ -85,6 +85,11 @@ def number(value: float) -> str:
     return f"{value:.3g}" if value >= 1 else f"{value:.2g}"
 
 
+def in_threads(count: int) -> str:
+    """Such as "1 thread" and "2 threads"."""
+    return f"{count} thread{'s' * (count != 1)}"
+
+
 def section(*parts: str) -> str:
     """Heading, paragraphs, tables, with a blank line between."""
     return "\n\n".join(part for part in parts if part)

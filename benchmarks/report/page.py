@@ -57,11 +57,11 @@ def how(results: Results) -> str:
 
 def _minutes(results: Results) -> str:
     """How long the jobs took, each in its newest run."""
-    parts: dict[str, dict[str, float]] = {}
+    parts: dict[str, dict[tuple[str, str], float]] = {}
     for sample in results.store.samples:
         if sample.job == "minutes":
-            runs = parts.setdefault(sample.rival, {})
-            runs[sample.commit] = runs.pop(sample.commit, 0.0) + sample.value  # now the last
+            runs, run = parts.setdefault(sample.rival, {}), (sample.commit, sample.environment)
+            runs[run] = runs.pop(run, 0.0) + sample.value  # now the last
     minutes = {job: list(runs.values())[-1] for job, runs in parts.items()}
     told = ", ".join(f"{job} {number(found)}" for job, found in minutes.items())
     return f"All jobs together took {sum(minutes.values()):.0f} minutes: {told}." if minutes else ""

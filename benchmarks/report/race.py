@@ -62,19 +62,14 @@ def _told(tried: races.Settings) -> str:
 
 def _trials(results: Results) -> str:
     """When each rival met the mark with each of the settings that were tried with all."""
-    trials = {
-        name: {
-            races.Settings(**s.case): s.value for s in results.store.of("trial") if s.rival == name and not failure(s)
-        }
-        for name in NAMES
-    }
-    settings = list(dict.fromkeys(tried for found in trials.values() for tried in found))
+    trials = {(s.rival, races.Settings(**s.case)): s.value for s in results.store.of("trial") if not failure(s)}
+    settings = list(dict.fromkeys(tried for _, tried in trials))
     if not settings:
         return ""
     told = [
-        f"{results.title(name)} {', '.join(_trial(found.get(tried)) for tried in settings)}"
-        for name, found in trials.items()
-        if found
+        f"{results.title(name)} {', '.join(_trial(trials.get((name, tried))) for tried in settings)}"
+        for name in NAMES
+        if any(rival == name for rival, _ in trials)
     ]
     return f"Seconds with {', with '.join(map(_told, settings))}: {'; '.join(told)}."
 

@@ -6,14 +6,14 @@ from typing import Any
 from benchmarks.jobs.processes import TOLD, TRAIN
 from benchmarks.problem import TRAINING
 from benchmarks.report import products
-from benchmarks.report.markdown import number
+from benchmarks.report.markdown import in_threads, number
 from benchmarks.report.rows import Results
 from benchmarks.rival import NUMNET
 
 UNKNOWN = "not known"
 UNDECIDED = "undecided: the interval of their rounds has the goal within it"
 PROFILE = "a profiled step (one profile, which nobody watched)"
-LARGE, SMALL = 50e6, 5e6  # operations of a product: far above what a call costs, and near it
+LARGE = 50e6  # operations of a product: far above what a call costs
 ADAM_BYTES = 28  # a parameter: w, dw, m and v are read, w, m and v written, 4 bytes each
 SINGLE_ROW = (
     "a single row times a turned matrix has to turn all of that: an image by itself is to get the bits that it gets "
@@ -56,7 +56,7 @@ def _parts(parts: Parts, threads: int) -> str:
         for ms in (sum(ms for _, ms in first), sum(ms for _, ms in other), adam, passes, parts["between"])
     )
     return (
-        f"on {threads} thread{'s' * (threads > 1)}: the products with pixels, zeros skipped, {pixels}; the other "
+        f"on {in_threads(threads)}: the products with pixels, zeros skipped, {pixels}; the other "
         f"products {others}, at {rate / parts['peak_gflops']:.0%} of the peak beside them; Adam {adam}, "
         f"{number(gigabytes)} GB/s where changing as many bytes again and again reaches "
         f"{number(parts['update_gigabytes'])}; activations, masks, sums and loss {passes}; between kernels {between}, "
@@ -91,10 +91,10 @@ def of_products(results: Results, threads: int) -> str:
 
 def of_process(results: Results) -> str:
     """What `numnet.train` tells of its seconds, and the stages of numnet's row, which does a rival's work."""
-    told, runs = _told(results, "warm"), results.values("process", cache="warm").get(NUMNET, [])
-    if told:
+    if told := _told(results, "warm"):
         parts = ", ".join(f"{name.removesuffix('_seconds')} {number(told[name])}" for name in TOLD)
         return f"of its seconds `python -m numnet.train` tells: {parts}; the rest is the start, the test and the end"
+    runs = results.values("process", cache="warm").get(NUMNET, [])
     return _ends([run["stages"] for run in runs if run.get("stages")])
 
 

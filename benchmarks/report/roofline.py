@@ -6,7 +6,7 @@ from typing import NamedTuple
 from benchmarks.figures import Figure
 from benchmarks.jobs.steps import ROOFLINE
 from benchmarks.problem import STEP_FLOPS
-from benchmarks.report.markdown import number, prose
+from benchmarks.report.markdown import in_threads, number, prose
 from benchmarks.report.products import samples_of
 from benchmarks.report.rows import Results
 
@@ -82,7 +82,7 @@ def explained(results: Results) -> str:
     if not found:
         return ""
     told = [
-        f"on {threads} thread{'s' * (threads > 1)} {number(one.gflops)} GFLOP/s, the highest of {one.peaks:,}, which "
+        f"on {in_threads(threads)} {number(one.gflops)} GFLOP/s, the highest of {one.peaks:,}, which "
         f"{one.above:,} of {one.products:,} dense products exceeded"
         for threads, one in found.items()
     ]

@@ -9,6 +9,7 @@ from benchmarks.jobs.processes import TRAIN
 from benchmarks.problem import STEP_FLOPS
 from benchmarks.report import roofline
 from benchmarks.report.markdown import (
+    in_threads,
     lost,
     mark,
     marked,
@@ -106,7 +107,7 @@ def _on_one_core(results: Results) -> str:
         for name in (name for name in found if name.startswith("keras")):
             values = [s.value for s in found[name]]
             ticks = sum(_is_ticks(value) for value in values)
-            told.append(f"{results.title(name)} on {threads} thread{'s' * (threads > 1)} {ticks} of {len(values)}")
+            told.append(f"{results.title(name)} on {in_threads(threads)} {ticks} of {len(values)}")
     if not told:
         return ""
     return prose(f"""Where threads that wait for each other share a core, they may wait for the scheduler's next look,

@@ -12,7 +12,7 @@ from numnet.kernels import BoolArray, ByteArray, FloatArray, IntArray, Scalar
 from numnet.kernels.jit import inlined, serial
 from numnet.kernels.threads import deal, stretch, threads
 
-FEW_LOGITS = 512  # up to so many logits one thread is done before a second one is awake
+FEW_LOGITS = 512  # up to so many logits one thread is done before a helper has begun
 
 
 @serial
