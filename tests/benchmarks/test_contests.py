@@ -53,8 +53,7 @@ AVERAGED = """if True:
     import json
     import sys
     import numpy as np
-    from benchmarks.accuracy import table
-from benchmarks.accuracy.contest import Task
+    from benchmarks.accuracy.contest import Task
     from benchmarks.worker import bind
     from numnet.training.recipes import find_recipe
 
