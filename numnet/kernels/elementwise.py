@@ -1,7 +1,7 @@
 """What a step does once to each number, compiled: sums over rows, masks, the loss, pixels.
 
-The loss is dealt out to the threads. The other three run on the calling thread: at a batch of 128 they take some
-microseconds each, about what it takes to wake a second one. What each one computes is said in textbook.py.
+All but the sums over rows are dealt out to the threads; those read memory as fast as one thread alone can, and two were
+no faster. What each one computes is said in textbook.py.
 """
 
 import math
@@ -10,7 +10,7 @@ import numpy as np
 
 from numnet.kernels import BoolArray, ByteArray, FloatArray, IntArray, Scalar
 from numnet.kernels.jit import inlined, serial
-from numnet.kernels.threads import deal, stretch, threads
+from numnet.kernels.threads import deal, deal_stretches, stretch, threads
 
 FEW_LOGITS = 512  # up to so many logits one thread is done before a helper has begun
 
@@ -24,11 +24,13 @@ def sum_rows(a: FloatArray, out: FloatArray) -> None:
 
 
 def scale_by_mask(x: FloatArray, mask: BoolArray, scale: float, out: FloatArray) -> None:
-    _scale_by_mask(x.ravel(), mask.ravel(), x.dtype.type(scale), out.ravel())
+    deal_stretches(_scale_by_mask, x, mask, out, np.array((scale,), x.dtype))
 
 
 @serial
-def _scale_by_mask(x: FloatArray, mask: BoolArray, scale: Scalar, out: FloatArray) -> None:
+def _scale_by_mask(part: int, parts: int, x: FloatArray, mask: BoolArray, out: FloatArray, scalars: FloatArray) -> None:
+    mine = stretch(part, parts, len(x))
+    x, mask, out, scale = x[mine], mask[mine], out[mine], scalars[0]
     for i in range(len(x)):
         out[i] = x[i] * (scale if mask[i] else 0 * scale)
 
@@ -81,10 +83,12 @@ def _smooth(logits: FloatArray, label: int, scale: Scalar, smoothing: Scalar, dl
 
 
 def pixels_to_floats(pixels: ByteArray, out: FloatArray) -> None:
-    _pixels_to_floats(pixels.ravel(), out.ravel(), out.dtype.type(255))
+    deal_stretches(_pixels_to_floats, pixels, out, np.array((255,), out.dtype))
 
 
 @serial
-def _pixels_to_floats(pixels: ByteArray, out: FloatArray, full_ink: Scalar) -> None:
+def _pixels_to_floats(part: int, parts: int, pixels: ByteArray, out: FloatArray, scalars: FloatArray) -> None:
+    mine = stretch(part, parts, len(pixels))
+    pixels, out, full_ink = pixels[mine], out[mine], scalars[0]
     for i in range(len(pixels)):
         out[i] = pixels[i] / full_ink

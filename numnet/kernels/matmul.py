@@ -12,11 +12,11 @@ one k to the next, so a.T is `a` with the two exchanged. The loops are Goto's, f
     tile        sums in registers, one k after the other                  vector.tile
 
 Where many numbers of `a` are zero, or its rows are few, the two innermost are a row of `a` and a flat tile, which
-visits the others only.
+visits the others only. Few rows times a turned b, as backward through one image has it, are plain dot products.
 
 Every sum begins at the bias, runs over k in order with one rounding a step, and rests in out between two blocks of k.
 So it has the same bits at any number of threads, whether or not zeros of `a` were skipped, and for an image by itself
-or in a batch.
+or in a batch. A dot product has an order of its own, the same at any number of threads.
 Source: Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication".
 """
 
@@ -29,19 +29,22 @@ import numpy.typing as npt
 
 from numnet.kernels import FloatArray
 from numnet.kernels.jit import inlined, inner, serial
-from numnet.kernels.threads import deal, exclusive, threads
-from numnet.kernels.vector import FLAT_TILE, LANES, TILE, at, copy, flat_tile, list_nonzeros, move, tile, transpose
+from numnet.kernels.threads import deal, exclusive, stretch, threads
+from numnet.kernels.vector import FLAT_TILE, LANES, TILE, at, copy, dot, flat_tile, list_nonzeros, move, tile, transpose
 
 HEIGHT, WIDTH = TILE[0], TILE[1] * LANES
 FLAT_WIDTH = FLAT_TILE * LANES
 
-# Bytes that a core has to itself, in numbers of 4 bytes. Few CPUs have less; who has more is not asked, so that sums
-# are cut at the same k everywhere. Of either half is used: another program may have the other half.
+# Bytes that a core has to itself, in numbers of 4 bytes. Few CPUs have less. Who has more is not asked: on a CPU with
+# twice this second cache, twice the rows gained nothing.
 FIRST_CACHE, SECOND_CACHE = 2**15 // 4, 2**18 // 4
-DEPTH = FIRST_CACHE // 2 // WIDTH  # of a panel
-FLAT_DEPTH = FIRST_CACHE // FLAT_WIDTH  # of a flat one, which may have it all: many of its rows are never visited
-ROWS = SECOND_CACHE // 2 // DEPTH // 4 * 3  # a quarter of that half for the panels that stream through
-COLUMNS = 512  # times DEPTH, 512 KB of panels for each thread, in the last cache
+# A panel may have all of the first cache, though a strip of `a` stays there, too: it is read in order, so that what was
+# pushed out is back before its turn. Half as deep, large products pass over out twice as often and are a tenth slower.
+DEPTH = FIRST_CACHE // WIDTH
+FLAT_DEPTH = FIRST_CACHE // FLAT_WIDTH
+ROWS = SECOND_CACHE // 2 // DEPTH // 4 * 3  # of one half, a quarter for the panels that stream through
+FLAT_ROWS = SECOND_CACHE // 2 // (2 * FLAT_DEPTH) // 4 * 3  # each brings a list of the same length along
+COLUMNS = 512  # times DEPTH, half a megabyte to two of panels for each thread, in the last cache
 
 SPARSE_BELOW = 0.5  # share of non-zeros; at about 0.55 lists and full tiles take equally long
 SAMPLE, RUNS = 1024, 32  # numbers looked at to tell that share, and in how many runs: half a microsecond of work
@@ -72,6 +75,10 @@ def matmul_at(a: FloatArray, b: FloatArray, out: FloatArray) -> None:
 
 def matmul_bt(a: FloatArray, b: FloatArray, out: FloatArray) -> None:
     (rows, depth), columns = a.shape, b.shape[0]
+    if rows <= FEW_ROWS:  # b would be turned for one use: its rows lie as a dot product wants them
+        parts = threads() if rows * columns * depth > SMALL else 1
+        deal(_by_dots, parts, parts, a, b, out)
+        return
     _product(a, b, _zeros(columns), out, (rows, columns, depth, depth, 1, depth, 1))
 
 
@@ -126,13 +133,12 @@ def _multiply(
     out_row, depth, a_row, a_step = plan[part, 1], plan[part, 2], plan[part, 3], plan[part, 4]
     b_row, turned, flat = plan[part, 5], plan[part, 6], plan[part, 7]
     top, bottom, left, right = plan[part, 8], plan[part, 9], plan[part, 10], plan[part, 11]
-    width, deepest = (FLAT_WIDTH, FLAT_DEPTH) if flat else (WIDTH, DEPTH)
+    width, deepest, most = (FLAT_WIDTH, FLAT_DEPTH, FLAT_ROWS) if flat else (WIDTH, DEPTH, ROWS)
     few = bottom - top <= FEW_ROWS
-    wide = width if few and turned else COLUMNS
     packed_b, packed_a = scratch[part, :PANELS], scratch[part, PANELS:]
     blocks = max(1, -(-depth // deepest))
-    for column in range(left, right, wide):
-        columns = min(wide, right - column)
+    for column in range(left, right, COLUMNS):
+        columns = min(COLUMNS, right - column)
         for block in range(blocks):
             k = depth * block // blocks
             count = depth * (block + 1) // blocks - k
@@ -144,8 +150,8 @@ def _multiply(
             else:
                 _pack(Block(b, k * b_row + column, b_row, 1), count, columns, panels)
             skipping = flat and not few and _all_finite(packed_b[: -(-columns // width) * width * count])
-            for row in range(top, bottom, ROWS):
-                rows = min(ROWS, bottom - row)
+            for row in range(top, bottom, most):
+                rows = min(most, bottom - row)
                 ours = Block(a, row * a_row + k * a_step, a_row, a_step)
                 target = Block(out, row * out_row + column, out_row, 1)
                 begin = target if block else Block(start, column, 0, 1)
@@ -197,6 +203,15 @@ def _by_rows(
                 _spot(begin, i, j), _spot(a, i, 0), _spot(panels, 0, j), panels.row, _spot(out, i, j),
                 min(FLAT_WIDTH, columns - j), at(lists, i * SLOT), lists[i, FLAT_DEPTH],
             )  # fmt: skip
+
+
+@serial
+def _by_dots(part: int, parts: int, a: FloatArray, b: FloatArray, out: FloatArray) -> None:
+    """A part of a @ b.T for few rows of a: each number a dot product of two rows."""
+    mine, depth = stretch(part, parts, len(b)), b.shape[1]
+    for n in range(mine.start, mine.stop):
+        for m in range(len(a)):
+            out[m, n] = dot(at(a, m * depth), at(b, n * depth), depth)
 
 
 @inner
@@ -280,9 +295,9 @@ def _scratch(parts: int) -> tuple[FloatArray, Lists]:
     if len(_kept_scratch[1]) < parts:
         raw, size = np.empty(parts * PACKED + 16, np.float32), parts * PACKED
         skip = -raw.ctypes.data // 4 % 16
-        _kept_scratch = raw[skip : skip + size].reshape(parts, PACKED), np.empty((parts, ROWS, SLOT), np.int32)
+        _kept_scratch = raw[skip : skip + size].reshape(parts, PACKED), np.empty((parts, FLAT_ROWS, SLOT), np.int32)
     return _kept_scratch
 
 
 _kept_zeros: FloatArray = np.zeros(1024, np.float32)
-_kept_scratch: tuple[FloatArray, Lists] = np.empty((0, PACKED), np.float32), np.empty((0, ROWS, SLOT), np.int32)
+_kept_scratch: tuple[FloatArray, Lists] = np.empty((0, PACKED), np.float32), np.empty((0, FLAT_ROWS, SLOT), np.int32)

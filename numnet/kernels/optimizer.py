@@ -1,4 +1,4 @@
-"""The optimizers' updates and their aids', compiled: one pass over the flat vectors, at the speed of memory.
+"""The optimizers' updates and their aids', compiled: one pass over the flat vectors.
 
 What each one computes is said in textbook.py. The scalars are made the vectors' own type before the loop: one
 float64 among them would turn the whole loop to float64, at half the speed.

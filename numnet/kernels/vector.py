@@ -27,6 +27,7 @@ FUSED = bool(HAS.get("fma") or HAS.get("neon"))  # whether multiply and add are 
 # loads most often. A flat tile is one row, since each row of a has its zeros elsewhere: 8 sums.
 TILE = (6, 2) if REGISTERS == 16 else (8, 2)
 FLAT_TILE = 8  # vectors
+DOT_SUMS = 4  # vectors; of a dot product each multiply-add waits for two loads, so 4 under way keep up with those
 
 FLOAT, INT, LONG = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 VECTOR = ir.VectorType(FLOAT, LANES)
@@ -173,6 +174,41 @@ def _sums(
     _if_else(builder, whole, lambda: read(False), lambda: read(True))
     yield sums
     _if_else(builder, whole, lambda: write(False), lambda: write(True))
+
+
+def _dot(a: Any, b: Any, count: int) -> Any:
+    return np.float32(np.dot(a[:count].astype(np.float64), b[:count]))
+
+
+@_doubled_by(_dot, result=types.float32)
+def dot(builder: Builder, a: Value, b: Value, count: Value) -> Value:
+    """The sum over k of a[k] * b[k], in some vectors of sums, which are added up at the end."""
+    sums = [cgutils.alloca_once_value(builder, VECTOR([0.0] * LANES)) for _ in range(DOT_SUMS)]
+    stride = LONG(DOT_SUMS * LANES)
+    whole = builder.sub(count, builder.srem(count, stride))
+
+    def add(total: Value, x: Value, y: Value) -> None:
+        builder.store(_fma(builder, x, y, builder.load(total)), total)
+
+    with cgutils.for_range_slice(builder, LONG(0), whole, stride, LONG) as (k, _):
+        for i, total in enumerate(sums):
+            place = builder.add(k, LONG(i * LANES))
+            add(total, _load(builder, a, place), _load(builder, b, place))
+    with cgutils.for_range_slice(builder, whole, count, LONG(LANES), LONG) as (k, _):
+        left = builder.sub(count, k)
+        add(sums[0], *(_load_row(builder, _pointer(builder, x, k), left, 0, ragged=True) for x in (a, b)))
+    return _sum_of_lanes(builder, _added_up(builder, [builder.load(total) for total in sums]))
+
+
+def _added_up(builder: Builder, values: list[Value]) -> Value:
+    """Their sum, by pairs."""
+    while len(values) > 1:
+        values = [builder.fadd(one, other) for one, other in zip(values[::2], values[1::2], strict=True)]
+    return values[0]
+
+
+def _sum_of_lanes(builder: Builder, vector: Value) -> Value:
+    return _added_up(builder, [builder.extract_element(vector, INT(lane)) for lane in range(LANES)])
 
 
 # --- packing, and lists of what is not zero -------------------------------------------------------------------------
