@@ -51,7 +51,7 @@ class Goal(NamedTuple):
     """What is asked of a recipe, or of one committee of its networks: named here, before anybody sees what it reaches.
 
     accuracy, stretch : shares of the test images, 0..1
-    seconds : from the process's start, of the slowest seed; None of a committee
+    seconds : from the process's start, of the slowest timed run of all; None of a committee
     tried : what was, and what came of it: said of a goal that is missed
     """
 
@@ -74,6 +74,7 @@ SETTINGS = (
     Setting("strong", 3, data=FASHION),
 )
 
+# What can be asked for by itself.
 PARTS = (
     *dict.fromkeys(setting.recipe for setting in SETTINGS if setting.data == MNIST),
     "fashion", "distortion", "committee", "own", "rivals", "ablations",
