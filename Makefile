@@ -60,8 +60,8 @@ bench-quick: $(BENCH)/bench ## a look at five rivals, under 8 minutes
 bench-check: $(BENCH)/bench ## hold this code against the committed results
 	$(BENCH)/bin/python -m benchmarks.check
 
-accuracy: $(BENCH)/bench ## train what is lacking of the record of accuracy, PART=strong,rivals for a part, and write docs/accuracy.md
-	$(BENCH)/bin/python -m benchmarks.accuracy $(if $(PART),--only $(PART))
+accuracy: $(BENCH)/bench ## train what is lacking of the record of accuracy, PART=strong,rivals for a part, FASHION=DIR OWN=DIR for what needs a folder, and write docs/accuracy.md
+	$(BENCH)/bin/python -m benchmarks.accuracy $(if $(PART),--only $(PART)) $(if $(FASHION),--fashion '$(FASHION)') $(if $(OWN),--own '$(OWN)')
 
 clean: ## remove everything that a target made
 	rm -rf $(VENV) $(CORE) $(BENCH) build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

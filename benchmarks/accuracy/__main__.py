@@ -14,16 +14,12 @@ from benchmarks.accuracy.lines import Record, now
 from benchmarks.accuracy.page import page
 from benchmarks.accuracy.readme import summary
 from benchmarks.accuracy.running import Interrupted, Runner, check_fashion, runnable
-from benchmarks.accuracy.table import Setting
+from benchmarks.accuracy.table import PARTS, Setting
 from benchmarks.samples import RESULTS, ROOT
 from numnet.console import Parser, command
 from numnet.errors import RecipeError
 from numnet.training.safe_file import replace_file
 
-PARTS = (
-    *dict.fromkeys(setting.recipe for setting in table.SETTINGS if setting.data == table.MNIST),
-    "fashion", "distortion", "committee", "own", "rivals", "ablations",
-)  # fmt: skip
 MODELS = Path("benchmarks", "models")  # not in build/: what took hours is not for `make clean` to remove
 
 
@@ -77,6 +73,8 @@ def parse(argv: Sequence[str] | None) -> Namespace:
 
 def run(runner: Runner, parts: Sequence[str]) -> list[str]:
     """Run what some parts lack, the ablations last: they take longest and nothing waits for them; what failed."""
+    for words in left_out(runner, parts):
+        print(f"numnet: {words}", file=sys.stderr, flush=True)
     failed = runner.settings([one for one in runnable(table.SETTINGS, runner.fashion) if _part(one) in parts])
     if "distortion" in parts:
         failed += runner.distortion()
@@ -89,6 +87,16 @@ def run(runner: Runner, parts: Sequence[str]) -> list[str]:
     if "ablations" in parts:
         failed += runner.settings(table.ablations())
     return failed
+
+
+def left_out(runner: Runner, parts: Sequence[str]) -> list[str]:
+    """The parts that can't be run as no folder was given for them, in words."""
+    folders = {"fashion": runner.fashion, "own": runner.own}
+    return [
+        f"{part} is left out: no folder was given for it; --{part} DIR, or make accuracy {part.upper()}=DIR"
+        for part, folder in folders.items()
+        if part in parts and folder is None
+    ]
 
 
 def _part(setting: Setting) -> str:

@@ -3,6 +3,7 @@
     runs.jsonl         what numnet.sweep writes, a line a run
     conditions.jsonl   the recipe's numbers, the data and the machine, noted before each sweep begins
     committees.jsonl, own.jsonl, rivals.jsonl, distortion.jsonl
+    choice.jsonl       by which the recipes were chosen; no command of this package writes it
 
 A line of older code counts as long as the recipe still has the numbers that it had then; the page marks it.
 """
@@ -15,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from benchmarks.accuracy.choice import Choice
 from benchmarks.accuracy.table import Committee, Setting
 from benchmarks.samples import ROOT, environment
 from numnet.errors import DataError
@@ -32,6 +34,7 @@ RIVAL_FILES = (
     "rivals/keras_fit.py", "problem.py", "worker.py",
 )  # fmt: skip
 COMMITTEE_FILES = ("evaluate.py", "training/committee.py", "training/views.py")  # of numnet/
+OWN_FILES = ("own_digits.py",)  # of benchmarks/; how pictures are read is this numnet's
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,11 @@ class Record:
         """This numnet's digest, and that of what answers for several networks, which no training depends on."""
         return f"{self.code}-{digest_of(PACKAGE, (PACKAGE / name for name in COMMITTEE_FILES))}"
 
+    @cached_property
+    def own_code(self) -> str:
+        """This numnet's digest, which has how pictures are read, and that of what counts the right answers."""
+        return f"{self.code}-{digest_of(ROOT, (ROOT / 'benchmarks' / name for name in OWN_FILES))}"
+
     @property
     def runs_file(self) -> Path:
         """Where numnet.sweep's lines are."""
@@ -186,6 +194,15 @@ class Record:
             machines[run.environment] = found  # now the last
         best = max(reversed(machines.values()), key=len, default={})
         return [best[seed] for seed in sorted(best)]
+
+    def every(self, setting: Setting) -> list[Run]:
+        """All runs of a setting on the machine of its row, the oldest first, a seed's older ones among them."""
+        machine = next((run.environment for run in self.runs(setting)), None)
+        return [run for run in self._runs_of(setting) if run.environment == machine]
+
+    def seconds(self, setting: Setting) -> list[float]:
+        """What every timed run took, not the newest alone: who measures again can't choose what is told."""
+        return [run.seconds for run in self.every(setting) if run.seconds is not None]
 
     def lacking(self, setting: Setting) -> list[int]:
         """The seeds to be run here: none where one machine has them all, and their seconds where those are quoted."""
@@ -218,6 +235,11 @@ class Record:
         lines: list[OwnLine] = self._lines("own", lambda values: made(OwnLine, values))
         return self._newest(lines, lambda line: line.members == members)
 
+    def lacks_own(self, members: list[str]) -> bool:
+        """Whether networks are to read the pictures: no other code's figures will do, as it may see them otherwise."""
+        line = self.own(members)
+        return line is None or line.code != self.own_code
+
     def distortion(self) -> DistortionLine | None:
         """What a distortion takes, in the newest line that counts."""
         lines: list[DistortionLine] = self._lines("distortion", lambda values: made(DistortionLine, values))
@@ -227,6 +249,10 @@ class Record:
         """Whether it is to be timed here: it takes seconds, so no other code's and no other machine's will do."""
         line = self.distortion()
         return line is None or (line.code, line.environment) != (self.code, environment())
+
+    def choices(self) -> list[Choice]:
+        """The runs by which recipes were chosen."""
+        return self._lines("choice", lambda values: made(Choice, values))
 
     def rival(self, name: str, recipe: Recipe, seed: int, machine: str | None = None) -> RivalLine | None:
         """What a rival came to with a recipe's numbers, or why it failed, in the newest line that counts.
@@ -249,8 +275,12 @@ class Record:
 
     def add(self, kind: str, line: Mapping[str, Any]) -> None:
         """Keep a line of "committees", "own", "distortion" or "rivals", with its code, its machine and the time."""
-        code = {"rivals": self.rivals_code, "distortion": self.code}.get(kind, self.committees_code)
-        self._append(kind, {**line, "code": code, "commit": commit(), "environment": environment(), "noted": now()})
+        codes = {
+            "committees": self.committees_code, "own": self.own_code, "distortion": self.code,
+            "rivals": self.rivals_code,
+        }  # fmt: skip
+        marks = {"code": codes[kind], "commit": commit(), "environment": environment(), "noted": now()}
+        self._append(kind, {**line, **marks})
 
     def _newest(self, lines: Sequence[Noted], is_it: Callable[[Noted], bool]) -> Noted | None:
         """The last line that is the one in question and is not older than what counts."""

@@ -11,6 +11,7 @@ from benchmarks.accuracy import table as asked
 from benchmarks.accuracy.lines import OwnLine, Record
 from benchmarks.accuracy.sections import Row, runs_of, setting_of
 from benchmarks.report.markdown import prose, section, table
+from numnet.training.metrics import wilson_interval
 from numnet.training.standings import spread
 
 KINDS = ("all", "not 28x28", "photos")
@@ -28,8 +29,39 @@ def own_digits(record: Record) -> str:
             does; a picture that is refused counts as wrong. Pictures: {counted}. “Hands” is the mean over the people
             who wrote them. Of several networks one by one: the mean, with the least and the most. The goal was
             {asked_for}, for `{asked.OWN_GOAL_OF}`, one by one."""),
-        table(("", *KINDS, "hands", "goal"), rows),
+        prose("""The pictures were there while the reading of pictures was developed, to develop it on and to measure it
+            as it went: digits of other hands may be read less well. They are not public, so these figures, unlike all
+            others here, can't be checked by others; with a folder of their own they can measure the same."""),
+        table(("", *KINDS, "hands", "goal", "commit"), rows),
+        _by_kind(record),
     )
+
+
+def _by_kind(record: Record) -> str:
+    """A row for each kind and medium: the mean of the networks one by one, and what so few pictures leave open."""
+    columns = {recipe: lines for recipe in asked.OWN if (lines := _alone(record, recipe))}
+    if not columns:
+        return ""
+    pictures = next(iter(columns.values()))[0].pictures
+    rows = [
+        (kind, f"{count:,}", *(cell for lines in columns.values() for cell in _mean_and_ends(lines, kind)))
+        for kind, count in pictures.items()
+    ]
+    heading = [cell for recipe in columns for cell in (f"`{recipe}`", "95 % interval")]
+    return section(
+        prose("""By kind and by medium, the networks one by one. The interval is Wilson's, of the mean, as if each
+            picture were by another hand; as one hand wrote several, it is wider in truth."""),
+        table(("", "pictures", *heading), rows),
+    )
+
+
+def _mean_and_ends(lines: Sequence[OwnLine], kind: str) -> tuple[str, str]:
+    known = [line for line in lines if kind in line.accuracy]
+    if not known:
+        return ("-", "-")
+    share, count = fmean(line.accuracy[kind] for line in known), known[0].pictures[kind]
+    low, high = wilson_interval(round(share * count), count)
+    return (f"{100 * share:.1f} %", f"{100 * low:.1f} to {100 * high:.1f}")
 
 
 def _alone(record: Record, recipe: str) -> list[OwnLine]:
@@ -40,12 +72,18 @@ def _alone(record: Record, recipe: str) -> list[OwnLine]:
 def _rows(record: Record, recipe: str) -> list[Row]:
     alone = _alone(record, recipe)
     if not alone:
-        return [(f"`{recipe}`", *["not run"] * len(KINDS), "-", "-")]
-    rows = [(f"{len(alone)} of `{recipe}`, one by one", *_figures(alone), _verdict(recipe, alone))]
+        return [(f"`{recipe}`", *["not run"] * len(KINDS), "-", "-", "-")]
+    name = f"{len(alone)} of `{recipe}`, one by one"
+    rows = [(name, *_figures(alone), _verdict(recipe, alone), _commits(record, alone))]
     members = [run.sha256 for run in runs_of(record, setting_of(recipe))]
     if len(members) > 1 and (together := record.own(members)):
-        rows.append((f"{len(members)} of `{recipe}`, together", *_figures([together]), "-"))
+        name = f"{len(members)} of `{recipe}`, together"
+        rows.append((name, *_figures([together]), "-", _commits(record, [together])))
     return rows
+
+
+def _commits(record: Record, lines: Sequence[OwnLine]) -> str:
+    return cells.commits(cells.commit(line.commit, line.code, record.own_code) for line in lines)
 
 
 def _figures(lines: Sequence[OwnLine]) -> list[str]:

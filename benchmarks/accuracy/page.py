@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.accuracy import cells
 from benchmarks.accuracy import table as asked
+from benchmarks.accuracy.chosen import chosen
 from benchmarks.accuracy.distorting import distortions
 from benchmarks.accuracy.figures import accuracy_of, errors, interval, reaches, verdict
 from benchmarks.accuracy.lines import Record
 from benchmarks.accuracy.own import own_digits
+from benchmarks.accuracy.repeats import repeats
 from benchmarks.accuracy.sections import (
     ablations,
     committee_line,
@@ -21,14 +23,15 @@ from benchmarks.accuracy.sections import (
 )
 from benchmarks.accuracy.table import Committee, Goal
 from benchmarks.report.markdown import prose, section, table
-from numnet.training.standings import spread
 
 AT = 0.995  # the accuracy that the page's example of an interval is of: what the best recipes come near
 
 
 def page(record: Record) -> str:
     """All of it; what has not been run is said to be so."""
-    parts = (head, goals, recipes, seeds, distortions, ablations, committees, own_digits, rivals, how)
+    parts = (
+        head, goals, recipes, seeds, repeats, distortions, ablations, committees, own_digits, rivals, chosen, how
+    )  # fmt: skip
     return section(*(part(record) for part in parts)) + "\n"
 
 
@@ -38,9 +41,10 @@ def head(record: Record) -> str:
     return section(
         "# How accurate, and how soon",
         prose("""Written by `make accuracy` from the lines in
-            [benchmarks/results/accuracy](../benchmarks/results/accuracy): no figure was written by hand, but for those
-            of an earlier try under “How it was chosen”. Networks of dense layers alone, on the CPU; accuracy is on the
-            10,000 test images, which each run looks at once, when it has ended."""),
+            [benchmarks/results/accuracy](../benchmarks/results/accuracy). By hand were written: what was tried, under
+            the goals; what is told above the tables of “How it was chosen”, figures of an earlier try among it; the
+            pixels of Keras's elastic layer; what others published. Networks of dense layers alone, on the CPU; accuracy
+            is on the 10,000 test images. A run looks at them once, when it has ended; a committee looks again."""),
         f"Measured on {'; '.join(machines)}." if machines else "Nothing has been run yet.",
         "![Accuracy on the test images over seconds](pictures/accuracy.png)" if machines else "",
     )
@@ -59,8 +63,9 @@ def goals(record: Record) -> str:
     ]
     return section(
         "## The goals",
-        prose("""Met is what the mean accuracy of all seeds meets, and the slowest of them within the time. Which
-            committee has a goal was settled before any had answered."""),
+        prose("""Met is what the mean accuracy of all seeds meets, the slowest of all timed runs within the time: every
+            run with these numbers on that machine counts, however often a seed was measured. Which committee has a goal
+            was settled before any had answered."""),
         table(("", "accuracy", "seconds", "measured", "", "beyond it"), rows),
         "\n".join(
             f"- {row[0]}: {goal.tried}." for goal, row in zip(asked.GOALS, rows, strict=True) if _tells(goal, row)
@@ -76,14 +81,21 @@ def _tells(goal: Goal, row: Sequence[str]) -> bool:
 def _goal(record: Record, goal: Goal) -> Sequence[str]:
     setting = setting_of(goal.recipe, goal.data)
     runs = runs_of(record, setting)
-    found, slowest = errors(runs), spread(run.seconds for run in runs)
-    state = verdict(goal, runs, setting.seeds)
-    measured = "-" if found is None else f"{cells.percent(found.mean)} in {cells.seconds(slowest and slowest.most)} s"
+    found, seconds = errors(runs), record.seconds(setting) if runs else []
+    state = verdict(goal, runs, seconds, setting.seeds)
+    measured = "-" if found is None else f"{cells.percent(found.mean)} in {_slowest(goal, seconds)}"
     if 0 < len(runs) < setting.seeds:
         measured += f", {len(runs)} of {setting.seeds} seeds"
     name = f"`{goal.recipe}`{cells.on(goal.data)}, {setting.seeds} seed{'s' * (setting.seeds > 1)}"
     wrong = found.mean if found and len(runs) == setting.seeds else None
     return (name, *_asked(goal), measured, cells.bold(state), _stretch(goal, wrong))
+
+
+def _slowest(goal: Goal, seconds: Sequence[float]) -> str:
+    """Such as "10.1 s, 9 of 10 runs in time"; of runs that all were, or none, it is not said."""
+    in_time = sum(taken <= (goal.seconds or 0) for taken in seconds)
+    some = f", {in_time} of {len(seconds)} runs in time" if 0 < in_time < len(seconds) else ""
+    return f"{cells.seconds(max(seconds, default=None))} s{some}"
 
 
 def _committee_goal(record: Record, goal: Goal, committee: Committee) -> Sequence[str]:
@@ -107,7 +119,7 @@ def _stretch(goal: Goal, wrong: float | None) -> str:
 
 
 def how(record: Record) -> str:
-    """How it was chosen, what the figures can't say, and how to have them again."""
+    """What the figures can't say, and how to have them again."""
     low, high = interval((1 - AT) * asked.TEST_IMAGES)
     return HOW.format(
         wrong=asked.WRONG_LABELS,
@@ -116,29 +128,11 @@ def how(record: Record) -> str:
         at=100 * AT,
         half=100 * (high - low) / 2,
         changed=cells.SINCE_CHANGED,
+        parts=", ".join(asked.PARTS),
     )
 
 
-HOW = """## How it was chosen
-
-`tutorial` and `intended` have the tutorial's own numbers. Those of every other recipe were chosen on the validation
-split, 5,000 of the 60,000 training images: every run that was compared, with its errors of those 5,000, is a line of
-[choice.jsonl](../benchmarks/results/accuracy/choice.jsonl). A recipe that trains on all 60,000 was chosen without the
-5,000, and then trained with the numbers as they were. The result is the network that the run ends with, never the best
-of its epochs on the test images.
-
-- `strong`: settings of six to ten epochs, two or three seeds each, on the validation splits of MNIST and of
-  Fashion-MNIST. It was searched twice. With dropout 0.1 and eight epochs it had 98.62 % on MNIST's test images, in
-  11.8 seconds where ten were the goal, and 88.99 % on Fashion-MNIST's, below the goal: so that its accuracy there was
-  known when dropout, decay, smoothing and epochs were searched again, on the validation splits as before.
-- `swift`: eight settings of 12 to 18 epochs, one seed each.
-- `record`: settings of 20 or 40 epochs, one seed each. How long it trains is what its time allows.
-- `record-large`: two rates of dropout, 12 epochs each; for the rest it has `record`'s numbers.
-
-With one seed, settings that are a few of 5,000 images apart are not told apart: what was chosen is among the best of
-what was tried, and no more is claimed.
-
-## What these figures can't say
+HOW = """## What these figures can't say
 
 - Of MNIST's 10,000 test labels {wrong} are known to be wrong, {share:.2f} % (Northcutt, Athalye and Mueller 2021,
   “Pervasive label errors in test sets destabilize machine learning benchmarks”): beyond {beyond:.2f} % one is rewarded
@@ -146,7 +140,7 @@ what was tried, and no more is claimed.
 - Seeds tell what chance in training does; the 95 % interval tells what 10,000 images leave open. At {at:g} % that is
   some {half:.2f} points to either side, more than between many results that have been published.
 - The test images have been public for decades, and which methods work on them is known: nobody, and so not numnet's
-  recipes, chooses among methods in ignorance of them.
+  recipes, chooses among methods in ignorance of them. “How it was chosen” says what numnet's recipes owe to them.
 - We know of no published record of the time that perceptrons without convolutions take to an accuracy on a CPU: the
   lines in the picture are of accuracy alone, and were reached on other machines, GPUs among them.
 
@@ -154,15 +148,16 @@ what was tried, and no more is claimed.
 
 ```sh
 make bench-install                      # .venv-bench, with Keras and PyTorch, some 3 GB
-make accuracy                           # everything that is lacking, then this page; stop it and go on as you like
-make accuracy PART=strong,rivals        # parts: a recipe's name, distortion, committee, rivals, ablations
-.venv-bench/bin/python -m benchmarks.accuracy --fashion DIR --own DIR    # with Fashion-MNIST; people's own digits
+make accuracy                           # what is lacking, then this page; stop it and go on as you like
+make accuracy FASHION=DIR OWN=DIR       # with Fashion-MNIST's files and people's own digits, else left out
+make accuracy PART=strong,rivals        # parts: {parts}
 .venv-bench/bin/python -m benchmarks.accuracy --page           # this page alone, from the lines
 .venv-bench/bin/python -m benchmarks.accuracy --anew           # in spite of the lines that are there
-python -m numnet.train --recipe record --json                  # one run; its parameters_sha256 is the table's
+python -m numnet.train --recipe record --json                  # one run: compare its parameters_sha256 with the table's
 ```
 
 Seconds are of machines that have nothing else to do; a timed run that was stopped is begun anew. A line counts as long
 as its recipe has the numbers that it had then: {changed} says that the code has been changed since. Another machine has
-a record of its own: it runs what it lacks, and the page shows the one that has more, or is newer. The models stay in
-`benchmarks/models`, where `make clean` leaves them."""
+a record of its own: it runs what it lacks, and the page shows the one that has more, or is newer. Measuring a seed
+again replaces its row, but takes no time out of the goals. The models stay in `benchmarks/models`, where `make clean`
+leaves them."""

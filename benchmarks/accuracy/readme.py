@@ -21,17 +21,18 @@ def summary(record: Record) -> str:
             [_row(record, one) for one in settings],
         ),
         prose(f"""Measured on {"; ".join(machines) or "no machine yet"}. Seconds are a whole process's, from its start
-            to its end, the mean of the seeds. Seed by seed, and with what else was tried:
+            to its end, the mean of all timed runs. Seed by seed, and with what else was tried:
             [docs/accuracy.md](docs/accuracy.md)."""),
     )
 
 
 def _row(record: Record, setting: Setting) -> Row:
     runs, is_other = runs_of(record, setting), setting.data != asked.MNIST
-    found, seconds = errors(runs), spread(run.seconds for run in runs)
+    found = errors(runs)
     about = "the same numbers on other data" if is_other else find_recipe(setting.recipe).about
     name = f"`{setting.recipe}`{cells.on(setting.data)}: {about}"
     if found is None:
         return (name, "not run", "-")
+    seconds = spread(record.seconds(setting))
     ends = f"{cells.percent(found.most)} to {cells.percent(found.least)}"
     return (name, f"{cells.percent(found.mean)} ({ends})", cells.seconds(seconds and seconds.mean))

@@ -126,7 +126,10 @@ class Runner:
         return []
 
     def own_digits(self, folder: Path) -> list[str]:
-        """Have the networks read people's own digits, one by one and each recipe's together; what failed, in words."""
+        """Have the networks read people's own digits, one by one and each recipe's together; what failed, in words.
+
+        Those that this very code has had read them are not asked again.
+        """
         failed: list[str] = []
         for setting in known(SETTINGS):
             if setting.recipe in OWN and setting.data == MNIST:
@@ -136,7 +139,7 @@ class Runner:
 
     def _read_own(self, folder: Path, members: Sequence[Run]) -> list[str]:
         sha256 = [run.sha256 for run in members]
-        if self.record.own(sha256):
+        if not self.record.lacks_own(sha256):
             return []
         script = str(Path(__file__).parent.parent / "own_digits.py")
         try:

@@ -30,7 +30,8 @@ def recipes(record: Record) -> str:
         prose(f"""±: the standard deviation over seeds. The interval is Wilson's, of the mean: what 10,000 images leave
             open, whatever the seed. Errors: the mean number of test images, with the least and the most. Seconds: the
             whole process from its start to its end, reading, loading compiled code, training and test included, as
-            whoever started it sees it; mean, and in brackets the slowest. The compiled code was in its cache already.
+            whoever started it sees it; the mean of all timed runs with these numbers, a seed's older ones among them,
+            and in brackets the slowest. The compiled code was in its cache already.
             TFLOP: 10¹² floating-point operations of the dense products, those with zeros, which the kernels skip,
             counted as well. A row is of one machine.
             Behind a commit + says that files were not as committed, and {cells.SINCE_CHANGED} that the code that trains
@@ -49,7 +50,7 @@ def _recipe_row(record: Record, setting: Setting) -> Row:
     found = errors(runs)
     if found is None:
         return (name, "not run", *["-"] * 9)
-    seconds = spread(run.seconds for run in runs)
+    seconds = spread(record.seconds(setting))
     return (
         name,
         str(len(runs)) if len(runs) == setting.seeds else f"{len(runs)} of {setting.seeds}",
@@ -92,8 +93,9 @@ def seeds(record: Record) -> str:
     return section(
         "## Seed by seed",
         prose("""With the same commit, versions and kind of CPU a run ends with the same parameters to the bit, on any
-            number of threads: the SHA-256 says so. “In parts”: the run was interrupted and went on, or was not alone,
-            to the same bits; its time is not quoted, and `make accuracy` runs it again."""),
+            number of threads: the SHA-256 tells whether it did. Of each seed the newest run. “In parts”: the run was
+            interrupted and went on, or was not alone, to the same bits; its time is not quoted, and `make accuracy`
+            runs it again."""),
         table(heading, rows) if rows else "Not run.",
     )
 
@@ -182,7 +184,8 @@ def rivals(record: Record) -> str:
             run is a process on all cores, timed from its start to its end, after one of a single step. numnet finds its
             compiled code in its cache; XLA keeps none between processes, so Keras compiles within its seconds. numnet's
             row is the mean of its seeds, on the same machine. Keras distorts image by image, which
-            takes so long that it has fewer runs."""),
+            takes so long that it has fewer runs. MiB at most: the rivals' is of their own process alone; numnet's is no
+            less than that of the process which started it, and so may be too much."""),
         table(("", "recipe", "seed", "errors", "accuracy", "seconds", "MiB at most", "commit"), _rival_rows(record)),
         "\n".join(f"- {title}: {prose(about)}" for title, about in abouts.items()),
         section("Could not be measured:", "\n".join(dict.fromkeys(failed))) if failed else "",
@@ -225,7 +228,7 @@ def _rival_rows(record: Record) -> list[Row]:
 
 def _our_row(record: Record, recipe: str) -> Row:
     runs = record.runs(setting_of(recipe))
-    wrong, seconds = errors(runs), spread(run.seconds for run in runs)
+    wrong, seconds = errors(runs), spread(record.seconds(setting_of(recipe)))
     if wrong is None:
         return ("numnet", f"`{recipe}`", "not run", *["-"] * 5)
     return (

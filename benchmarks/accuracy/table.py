@@ -51,7 +51,7 @@ class Goal(NamedTuple):
     """What is asked of a recipe, or of one committee of its networks: named here, before anybody sees what it reaches.
 
     accuracy, stretch : shares of the test images, 0..1
-    seconds : from the process's start, of the slowest seed; None of a committee
+    seconds : from the process's start, of the slowest timed run of all; None of a committee
     tried : what was, and what came of it: said of a goal that is missed
     """
 
@@ -73,6 +73,12 @@ SETTINGS = (
     Setting("record-large", 1),
     Setting("strong", 3, data=FASHION),
 )
+
+# What can be asked for by itself.
+PARTS = (
+    *dict.fromkeys(setting.recipe for setting in SETTINGS if setting.data == MNIST),
+    "fashion", "distortion", "committee", "own", "rivals", "ablations",
+)  # fmt: skip
 
 ABLATED = "record"
 ABLATION_SEEDS = 3
@@ -107,18 +113,33 @@ CONTESTS = (
 RIVAL_HOURS = 3  # for one run
 
 GOALS = (
-    Goal("strong", 0.984, 10),
+    Goal(
+        "strong",
+        0.984,
+        10,
+        tried="with dropout 0.1 and eight epochs no run was in time, whereupon it was cut to seven, without dropout; "
+        "its time was measured more than once, to the same bits, and every run counts",
+    ),
     Goal("swift", 0.990, 60),
     Goal("record", 0.995, 15 * 60),
     Goal("record-large", 0.996, 75 * 60, stretch=0.9965),
-    Goal("record", 0.996, None, stretch=0.9969, committee=PLAIN),
+    Goal(
+        "record",
+        0.996,
+        None,
+        stretch=0.9969,
+        committee=PLAIN,
+        tried="nothing more so far: it is of the recipe's own five seeds; neither views nor longer training, for which "
+        "`record` has time left, nor members of other kinds have been measured",
+    ),
     Goal(
         "strong",
         0.895,
         15,
         data=FASHION,
-        tried="on its validation images no dropout (0.1 to 0.3 before), decay and smoothing gained about half a point; "
-        "an epoch more gained a tenth, but `strong` has ten seconds on MNIST, and they allow seven",
+        tried="on its validation images whatever was tried without dropout had fewer errors than the same with it, and "
+        "with dropout 0.1 decay and smoothing together gained; without dropout nothing was tried that tells what they "
+        "gain together; eight epochs had a few errors fewer than seven, but `strong` has ten seconds on MNIST",
     ),
 )
 

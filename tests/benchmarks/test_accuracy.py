@@ -133,6 +133,45 @@ def test_a_goal_is_met_by_the_mean_and_in_time_by_the_slowest(
     assert row(part(page(whole(tmp_path, errors, seconds)), "The goals"), "| `strong`")[4] == said
 
 
+@pytest.mark.parametrize("first_are_slow", [True, False])
+def test_who_measures_again_can_not_choose_the_time_that_counts(tmp_path: Path, first_are_slow: bool) -> None:
+    """8, 9 and 10.1 seconds against 6, 6 and 6, whichever came last: a mean of 45.1 / 6 = 7.5, the slowest 10.1."""
+    record, slow, fast = Record(tmp_path), (8, 9, 10.1), (6, 6, 6)
+    note(tmp_path, STRONG, code="abc")
+    for day, times in ((2, slow if first_are_slow else fast), (3, fast if first_are_slow else slow)):
+        for seed, took in enumerate(times):
+            run(tmp_path, STRONG, seed, 150, took, day=day)
+    goal = row(part(page(record), "The goals"), "| `strong`")
+    assert goal[3:5] == ["98.50 % in 10.1 s, 5 of 6 runs in time", "**missed**"]
+    assert row(part(page(record), "By recipe"), "| `strong` |")[7] == "7.5 (10.1)"
+    assert row(part(page(record), "Beside Keras and PyTorch"), "| numnet | `strong`")[5] == "7.5"
+    assert row(summary(record), "| `strong`")[2] == "7.5"
+
+
+def test_times_of_other_machines_and_other_numbers_count_for_no_goal(tmp_path: Path) -> None:
+    record = whole(tmp_path)
+    note(tmp_path, STRONG, code="slow", environment="another")
+    note(tmp_path, STRONG, code="old", epochs=99.0)
+    for code in ("slow", "old"):
+        run(tmp_path, STRONG, 0, 150, 60, code=code)
+    assert record.seconds(STRONG) == [8, 9, 10]
+    assert row(part(page(record), "The goals"), "| `strong`")[4] == "met"
+
+
+def test_of_runs_that_were_repeated_is_said_whether_their_bits_were_the_same(tmp_path: Path) -> None:
+    """Of seeds 0, 1 and 2 there are 2, 3 and 1 runs, at three commits; then one of seed 1 has other bits."""
+    record = whole(tmp_path)
+    assert row(part(page(record), "The same bits again"), "| `strong`") == ["`strong`", "3", "0", "not shown", "abc"]
+    note(tmp_path, STRONG, code="def")
+    for seed, commit, resumed in ((0, "1st", False), (1, "2nd", True), (1, "2nd", False)):
+        told = {"code": "def", "commit": commit, "resumed": resumed, "parameters_sha256": f"abc{seed}"}
+        run(tmp_path, STRONG, seed, 150, **told)
+    same = row(part(page(record), "The same bits again"), "| `strong`")
+    assert same[1:] == ["6", "2", "2 of 2", "1st\\*, 2nd\\*, abc"]
+    run(tmp_path, STRONG, 1, 150, day=4, parameters_sha256="another")
+    assert row(part(page(record), "The same bits again"), "| `strong`")[1:4] == ["7", "2", "**1 of 2**"]
+
+
 def test_what_was_not_run_is_said_to_be_so(tmp_path: Path) -> None:
     empty = page(Record(tmp_path))
     assert "Nothing has been run yet." in empty
@@ -425,10 +464,70 @@ def test_peoples_own_digits_are_told_one_by_one_and_together(tmp_path: Path, mon
     text = part(page(record), "Digits of people's own")
     assert "Pictures: all: 600; not 28x28: 500; photos: 50" in text
     seen = "97.0 % (96.0 to 98.0)"
-    assert row(text, "| 3 of `strong`, one by one")[1:] == [
+    assert row(text, "| 3 of `strong`, one by one")[1:6] == [
         seen, seen, "90.0 % (90.0 to 90.0)", seen, "**missed**: all, photos",
     ]  # fmt: skip
-    assert row(text, "| 3 of `strong`, together")[1:] == ["99.0 %", "99.0 %", "90.0 %", "99.0 %", "-"]
+    assert row(text, "| 3 of `strong`, together")[1:6] == ["99.0 %", "99.0 %", "90.0 %", "99.0 %", "-"]
+
+
+def test_what_few_pictures_leave_open_is_told_by_kind(tmp_path: Path) -> None:
+    """Wilson at 50 of 50, z = 1.959964: z²/n = 0.0768292; the lower end is 1 / 1.0768292 = 0.928653.
+
+    At 49 of 50: centre (0.98 + 0.0384146) / 1.0768292 = 0.945752; half 1.959964 * sqrt(0.98 * 0.02 / 50 + 0.0768292 /
+    200) / 1.0768292 = 0.050711: 0.8950 to 0.9965.
+    """
+    record = whole(tmp_path)
+    for member, share in (("abc0", 1.0), ("abc1", 0.96)):
+        accuracy = {"all": 1.0, "not 28x28": 1.0, "photos": 1.0, "medium paint": share}
+        line = {"members": [member], "accuracy": accuracy, "pictures": dict.fromkeys(accuracy, 50)}
+        record.add("own", {**line, "mean_over_hands": 1.0})
+    text = part(page(record), "Digits of people's own")
+    assert row(text, "| photos |") == ["photos", "50", "100.0 %", "92.9 to 100.0"]
+    assert row(text, "| medium paint |") == ["medium paint", "50", "98.0 %", "89.5 to 99.6"]
+
+
+def test_own_digits_are_marked_and_read_again_when_the_code_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = dict.fromkeys(("all", "not 28x28", "photos"), 0.98)
+    line = {"members": ["abc0"], "accuracy": shares, "pictures": dict.fromkeys(shares, 50), "mean_over_hands": 0.98}
+    record = whole(tmp_path)
+    assert record.lacks_own(["abc0"])
+    record.add("own", line)
+    assert not record.lacks_own(["abc0"])
+    assert not row(part(page(record), "Digits of people's own"), "| 1 of `strong`")[6].endswith("\\*")
+    monkeypatch.setattr(lines, "OWN_FILES", ("own_digits.py", "check.py"))  # as if what counts had been changed
+    later = Record(tmp_path)
+    assert later.lacks_own(["abc0"])
+    assert row(part(page(later), "Digits of people's own"), "| 1 of `strong`")[6].endswith("\\*")
+    monkeypatch.undo()
+    monkeypatch.setattr(lines, "code_digest", lambda: "def")  # or how pictures are read
+    assert Record(tmp_path).lacks_own(["abc0"])
+
+
+def test_settings_that_were_tried_are_told_the_fewest_errors_first(tmp_path: Path) -> None:
+    """71 and 72 errors have a mean of 71.5; a line with an average of the weights stands for nothing."""
+    recipe = numbers(STRONG.numbers)
+    names = ("hidden", "dropout", "learning_rate", "weight_decay", "label_smoothing", "batch_size", "epochs")
+    ours = {"of": "strong", "data": "MNIST", **{name: recipe[name] for name in names}}
+    tried = [
+        {**ours, "seed": 0, "validation_errors": 71}, {**ours, "seed": 1, "validation_errors": 72},
+        {**ours, "seed": 0, "epochs": 3, "validation_errors": 60, "validation_loss": 0.02},
+        {**ours, "seed": 0, "dropout": [0, 0, 0], "validation_errors": 80},
+        {**ours, "seed": 0, "average": 0.9, "validation_errors": 1},
+        {**ours, "seed": 0, "data": table.FASHION, "validation_errors": 500},
+    ]  # fmt: skip
+    (tmp_path / "choice.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in tried))
+    text = part(page(Record(tmp_path)), "How it was chosen")
+    assert "`strong`, 3 settings:" in text
+    assert "`strong` on Fashion-MNIST, 1 setting:" in text
+    shown = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if "| 512-" in line]
+    assert [[cells[1], *cells[7:]] for cells in shown] == [
+        ["0.3,0.3,0.3", "3", "1", "60", "0.0200", "the recipe, but for its length"],
+        ["0.3,0.3,0.3", "7", "2", "71.5", "-", "the recipe"],
+        ["none", "7", "1", "80", "-", ""],
+        ["0.3,0.3,0.3", "7", "1", "500", "-", "the recipe"],
+    ]
 
 
 def test_of_a_goal_that_is_missed_is_said_what_was_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,6 +176,26 @@ def test_parts_are_those_of_the_table() -> None:
         door.parse(["--only", "strongs"])
 
 
+def test_what_needs_a_folder_that_was_not_given_is_left_out_aloud(
+    runner: Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert door.run(runner, ["fashion", "own"]) == []
+    said = [
+        f"numnet: {part} is left out: no folder was given for it; --{part} DIR, or make accuracy {part.upper()}=DIR"
+        for part in ("fashion", "own")
+    ]
+    assert capsys.readouterr().err.splitlines() == said
+    assert door.left_out(runner, ["strong"]) == []
+    given = Runner(runner.record, runner.models, fashion=Path("f"), own=Path("o"))
+    assert door.left_out(given, ["fashion", "own"]) == []
+
+
+def test_make_hands_the_folders_on() -> None:
+    line = ["make", "--dry-run", "accuracy", "PART=own", "FASHION=a folder", "OWN=o"]
+    said = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "-m benchmarks.accuracy --only own --fashion 'a folder' --own 'o'" in said
+
+
 def test_a_folder_that_is_not_fashion_mnist_is_refused(tiny_data: Path) -> None:
     with pytest.raises(DataError, match="expected Fashion-MNIST"):
         check_fashion(tiny_data)
