@@ -1,6 +1,7 @@
 """Write every figure of the README anew: `make figures`, or `python docs/figures.py NAME …` for some of them.
 
-Between `<!-- figure: NAME -->` and `<!-- end -->` stands what the function NAME below returns.
+Between `<!-- figure: NAME -->` and `<!-- end -->` stands what the function NAME below returns; `blocking` returns
+nothing, and draws the picture of docs/kernels.md.
 """
 
 import functools
@@ -209,11 +210,12 @@ def blocking() -> None:
         ((580, 88), "copied into panels"),
         ((580, 106), f"dark: a panel, {WIDTH} columns,"),
         ((580, 124), "in the first cache"),
-        ((80, 100), "for each block of k:"),
-        ((80, 120), "  for each block of rows of a:"),
-        ((80, 140), "    for each panel of b:"),
-        ((80, 160), "      for each strip of a:"),
-        ((80, 180), "        one tile, over all k"),
+        ((60, 80), f"for each {COLUMNS} columns of b:"),
+        ((60, 100), "  for each block of k:"),
+        ((60, 120), "    for each block of rows of a:"),
+        ((60, 140), "      for each panel of b:"),
+        ((60, 160), "        for each strip of a:"),
+        ((60, 180), "          one tile, over the block's k"),
     ):
         draw.text(place, text, fill=INK, font_size=14)
     sheet.save(PICTURES / "blocking.png", optimize=True)
@@ -229,7 +231,8 @@ def _matrix(
     draw.text((box[0], box[1] - 20), name, fill=INK, font_size=15)
 
 
-FIGURES: dict[str, Callable[[], str]] = {
+FIGURES: dict[str, Callable[[], str | None]] = {
+    "blocking": blocking,
     "train_output": train_output,
     "test_output": test_output,
     "templates": templates,
@@ -245,11 +248,11 @@ FIGURES: dict[str, Callable[[], str]] = {
 
 
 def main(names: list[str]) -> None:
-    """Rewrite the named figures, or all of them, in the README, and the pictures of the other pages."""
+    """Rewrite the named figures, or all of them."""
     readme = ROOT / "README.md"
-    blocking()
     for name in names or FIGURES:
-        text = FIGURES[name]()
+        if (text := FIGURES[name]()) is None:
+            continue
         pattern = rf"(<!-- figure: {name} -->\n).*?(<!-- end -->)"
         renewed, count = re.subn(pattern, lambda m, t=text: f"{m[1]}{t}\n{m[2]}", readme.read_text(), flags=re.DOTALL)
         if not count:

@@ -61,3 +61,31 @@ def test_one_thread_and_two_make_the_same_network(train: Train) -> None:
     one, two = (train("--recipe", "intended", "--steps", 200, "--threads", threads) for threads in (1, 2))
     assert (one["threads"], two["threads"]) == (1, 2)
     assert one["parameters_sha256"] == two["parameters_sha256"]
+
+
+STEPS_ON_THREADS = """
+import os
+os.environ["NUMBA_NUM_THREADS"] = "8"  # so that there are as many helpers, however few cores
+from numnet.data.datasets import load_mnist
+from numnet.kernels.threads import set_threads
+from numnet.nn.network import Network
+from numnet.training.loop import fit
+split = load_mnist().train
+for count in (1, 2, 3, 8):
+    set_threads(count)
+    network = Network.mlp((784, 512, 256, 128, 10), dropout=0.5)
+    aids = dict(distortion=1.0, weight_decay=0.1, label_smoothing=0.1, average=0.9, clip=0.5)
+    fit(network, split, steps=6, **aids)
+    print(network.parameters_sha256())
+"""
+
+
+def test_any_number_of_threads_makes_the_same_network(
+    numnet_command: Callable[..., "subprocess.CompletedProcess[str]"],
+) -> None:
+    """Of the tutorial's size, so that every kernel is dealt out, and with every aid; more threads than cores, too."""
+    done = numnet_command("-c", STEPS_ON_THREADS)
+    assert done.returncode == 0, done.stderr
+    hashes = done.stdout.split()
+    assert len(hashes) == 4
+    assert len(set(hashes)) == 1

@@ -11,7 +11,7 @@ from typing import Any
 WIDTHS = {"z": 512, "y": 256, "x": 128}  # bits of a register %zmm, %ymm, %xmm
 MULTIPLY_ADD = re.compile(r"vfn?m(add|sub)\d+[ps]s\b")
 ARITHMETIC = re.compile(r"v?(fn?m(add|sub)\d+|mul|add|sub)([ps])s\b")
-MOVE = re.compile(r"v?(mov[au]ps|movss|broadcastss|movs?d|movq)\b")
+NO_ACCESS = ("lea", "nop", "prefetch")  # have an address, and neither load nor store a number
 
 
 @cache
@@ -22,7 +22,7 @@ def hot_loop(function: Any, mark: str = "") -> dict[str, int]:
     packed, scalar : multiplications and additions of vectors, and of single numbers; a multiply-add is one
     fused : how many of them are multiply-adds
     bits : of the widest vector
-    loads, stores : of float32 numbers or vectors, those that are part of an arithmetic instruction included
+    loads, stores : of numbers, whole ones and addresses too, and of vectors; part of another instruction or not
     instructions : all
     """
     loops = [loop for text in function.inspect_asm().values() for loop in _innermost_loops(text)]
@@ -49,15 +49,15 @@ def _innermost_loops(assembly: str) -> Iterator[list[str]]:
 def _count(loop: list[str]) -> dict[str, int]:
     arithmetic = [line for line in loop if ARITHMETIC.match(line)]
     packed = [line for line in arithmetic if ARITHMETIC.match(line)[3] == "p"]
-    floats = arithmetic + [line for line in loop if MOVE.match(line) and "mm" in line]
-    stores = [line for line in floats if line.endswith(")")]
+    memory = [line for line in loop if "(" in line and not line.startswith(NO_ACCESS)]
+    stores = [line for line in memory if line.endswith(")") and not line.startswith(("cmp", "test"))]
     return {
         "sums": len(_carried(loop)),
         "packed": len(packed),
         "scalar": len(arithmetic) - len(packed),
         "fused": sum(bool(MULTIPLY_ADD.match(line)) for line in arithmetic),
         "bits": max((WIDTHS[name] for line in packed for name in re.findall(r"%([xyz])mm", line)), default=0),
-        "loads": sum("(" in line for line in floats) - len(stores),
+        "loads": len(memory) - len(stores),
         "stores": len(stores),
         "instructions": len(loop) + 1,
     }

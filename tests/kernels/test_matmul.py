@@ -237,9 +237,8 @@ def test_no_load_or_store_beyond_the_operands(
 def test_no_index_outside_of_an_array(tmp_path: Path) -> None:
     """All but the explicit vectors, which the fence above is for: the tests of every kernel with Numba's own checks."""
     tests = Path(__file__).parent
-    files = [
-        str(file) for file in (tests / "test_twins.py", tests / "test_matmul.py", tests / "../data/test_augment.py")
-    ]
+    names = ("test_twins.py", "test_matmul.py", "test_parts_properties.py", "../data/test_augment.py")
+    files = [str(tests / name) for name in names]
     checked = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMNET_CACHE": str(tmp_path)}
     command = [sys.executable, "-m", "pytest", "-q", "-m", "not slow", *files]
     done = subprocess.run(command, env=checked, capture_output=True, text=True, check=False)

@@ -5,6 +5,7 @@ stability of numerical algorithms", section 3.1); the factor 4 leaves room for t
 """
 
 import inspect
+import math
 
 import numpy as np
 import pytest
@@ -212,6 +213,18 @@ def test_adam(length: int) -> None:
         textbook.adam(*exact, 0.01, 0.9, 0.999, 1e-8)
     for found, wanted in zip(fast, exact, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kernels", [compiled, textbook])
+def test_adam_keeps_means_below_the_normal_range(kernels: Kernels) -> None:
+    """Long without a gradient, m and v sink below 1.2e-38, where float32 counts in steps of 1.4e-45, and are not zero.
+
+    From 1e-40 each, with betas of 0.9 and 0.999 and an epsilon that is nothing here, w moves by 9e-41 / sqrt(9.99e-41).
+    """
+    w, dw, m, v = (np.full(101, number, np.float32) for number in (0, 0, 1e-40, 1e-40))
+    kernels.adam(w, dw, m, v, 1.0, 0.9, 0.999, 1e-30)
+    for found, wanted in ((m, 9e-41), (v, 9.99e-41), (w, -9e-41 / math.sqrt(9.99e-41))):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam"])
