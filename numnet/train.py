@@ -166,8 +166,7 @@ def _set_blas_threads(args: Namespace, say: Callable[[str], None]) -> int:
     if args.threads and args.threads > most:
         say(f"--threads {args.threads}: using {most}, as many as there are cores")
     blas_threads = threads if args.kernels == "textbook" else 1  # compiled kernels have no use for BLAS
-    also = ("OMP_NUM_THREADS",) if args.kernels == "textbook" else ()  # else it is the compiled kernels' own number
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", *also):
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, str(blas_threads))
     return threads
 

@@ -4,7 +4,6 @@ import hashlib
 import json
 import math
 import os
-import platform
 import re
 import shutil
 import signal
@@ -471,18 +470,3 @@ def test_the_front_door_lists_its_verbs_and_refuses_others(numnet_command: Comma
     assert numnet_command("-m", "numnet", "--version").stdout == f"numnet {numnet.__version__}\n"
     refused(numnet_command("-m", "numnet", "trian"), "unknown verb 'trian'", "train")
     refused(numnet_command("-m", "numnet", "train", "--steps", "0"), "0 steps")
-
-
-# The doctor
-
-
-@pytest.mark.slow
-def test_the_doctor_passes_this_machine_and_says_what_it_is() -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "numnet.doctor", "--json"], capture_output=True, text=True, check=True, timeout=120
-    )
-    findings = json.loads(run.stdout)
-    assert findings["self_test"] == "passed"
-    assert findings["products_checked"] > 10
-    assert findings["threading_layer"] == "numnet's own"
-    assert findings["python"].startswith(platform.python_version())

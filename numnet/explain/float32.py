@@ -61,7 +61,8 @@ class SecondLink:
                 near = abs(right) <= CLOSE_FLOAT32 * abs(right).max()
                 self.alike &= ~(near & ((y > 0) != (right > 0))).any(axis=1)
             y, right = layer.forward(y, draw=self.draw), exact_layer.forward(right, draw=self.draw)
-        return y, right
+        own_x = self.x.astype(self.own.dtype)  # once more as networks, which only then go backward
+        return self.own.forward(own_x, draw=self.draw), self.exact.forward(self.x, draw=self.draw)
 
     def _dlogits(self, network: Network, logits: FloatArray) -> FloatArray:
         """The loss's gradient, float (B, C), 0 for images left out: the rows stay, as their places make the masks."""

@@ -5,7 +5,8 @@ operation, with its derivation: what a learner reads and what every check is mea
 compiled, parallel, and the one that trains. A network is built with one or the other.
 
 Every kernel takes arrays and scalars, fills the caller's `out`, and returns nothing. It checks nothing: its
-callers do. Arrays are C-contiguous and, but for labels and pixels, of one floating type.
+callers do. Arrays are C-contiguous and, but for labels, masks, pixels and the sums of `sum_squares`, of one floating
+type, which for `numba` is float32: a compiled kernel reads whatever it is given as what it was first given.
 """
 
 from typing import Any, Protocol, cast

@@ -2,8 +2,7 @@
 
 The job is on a board in memory, and whoever is free takes its next part, the caller like the helpers. So a helper that
 the system has not let begin, because others want the cores too, is not waited for: the caller does its part as well.
-(A loop of OpenMP's ends when each of its threads has been there. Beside one busy neighbour a pass over 200,000 numbers
-so takes 160 µs on two threads, and 24 on one; here it takes 35.)
+(A loop of OpenMP's ends when each of its threads has been there, and so waits until a busy neighbour's turn is over.)
 
 A board is a number of words, each on a cache line of its own, read and written atomically and in one order for all:
 
@@ -16,13 +15,14 @@ A board is a number of words, each on a cache line of its own, read and written 
     core, cores      the caller's; those that helpers are to be on
     for each helper  1 while it sleeps; the lock that it sleeps on; the system's number for it; the core it is kept off
 
-A helper looks for work for about as long as a step does anything on one thread, since a virtual machine takes 50 µs and
-more to give a core back to whom it wakes; and then sleeps. A system may wake it on the caller's own core, where the
+A helper looks for work for about as long as a step does anything on one thread, since a virtual machine takes its time
+to give a core back to whom it wakes; and then sleeps. A system may wake it on the caller's own core, where the
 two only take turns: so it is woken on any core but that.
 """
 
 import ctypes
 import os
+import sys
 import threading
 from typing import Any
 
@@ -44,7 +44,7 @@ NOWHERE = -1
 
 FIELD = 16  # bits of a ticket for the next part, and as many for how many there are
 MOST_PARTS = 2**FIELD - 1
-LOOKS = 6_000  # at the board, until a helper sleeps or the caller lets others have its core: some 150 µs
+LOOKS = 6_000  # at the board, until a helper sleeps or the caller lets others have its core
 
 ORDER = "seq_cst"  # who says that it sleeps and then looks must not miss who puts up a job and then looks who sleeps
 
@@ -52,7 +52,8 @@ ORDER = "seq_cst"  # who says that it sleeps and then looks must not miss who pu
 class Team:
     """Helpers for as long as the process lives.
 
-    helpers : how many are wanted; where the system starts no more threads, those that there are do
+    helpers : how many are wanted, and then how many there are: where the system starts no more threads, those do,
+        after one word on stderr
     board : the address of the board
     """
 
@@ -60,7 +61,7 @@ class Team:
         words = np.zeros((ASLEEP + helpers * HELPER + LINE) // 8, np.int64)
         _keep_for_ever(words)
         first = -words.ctypes.data % LINE // 8
-        self.board = words.ctypes.data + 8 * first
+        self.board, self.helpers = words.ctypes.data + 8 * first, 0
         functions = {WAKE: _address_of(_python.PyThread_release_lock), REST: _rest()} | _functions_of_cores()
         for place, address in functions.items():
             words[first + place // 8] = address
@@ -74,10 +75,11 @@ class Team:
             try:
                 thread.start()
             except RuntimeError:  # the system's limit
+                print(f"numnet: the system starts no more threads: {number + 1} of {helpers + 1} work", file=sys.stderr)
                 break
             words[first + (place + THREAD) // 8] = thread.native_id or NOWHERE
             words[first + (place + KEPT_OFF) // 8] = NOWHERE
-            words[first + HELPERS // 8] = number + 1
+            self.helpers = words[first + HELPERS // 8] = number + 1
 
 
 _python = ctypes.pythonapi

@@ -139,5 +139,10 @@ def max_threads() -> int:
     return int(numba.config.NUMBA_NUM_THREADS)
 
 
+def helpers() -> int:
+    """How many helpers there are beside the caller, which for this are started; the system may allow fewer."""
+    return 0 if max_threads() == 1 or numba.config.DISABLE_JIT else _team().helpers
+
+
 _threads = max_threads()
 _forked = False

@@ -20,7 +20,8 @@ from numnet.randomness import Draw
 class Layer:
     """One layer; subclass it with your own `forward` and `backward` to add another kind.
 
-    A subclass with an __init__ of its own calls `super().__init__()` there.
+    A subclass with an __init__ of its own calls `super().__init__()` there, and one whose y is not as wide as its x
+    says how wide in `outputs_for`.
 
     A network that takes a layer in sets `kernels`, `dtype` and `index` (its place, from 0), and for each name in
     `parameter_shapes()`, say w, the attributes `w` and `dw`: views of the network's two flat vectors.

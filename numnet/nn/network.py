@@ -50,6 +50,8 @@ class Network:
     Raises RecipeError where sizes don't chain or the kernels can't do the dtype.
     """
 
+    _rows: int | None = None  # of the last `forward`, and what `backward` then must be given
+
     def __init__(
         self,
         layers: Sequence[Layer],
@@ -112,37 +114,40 @@ class Network:
 
         draw : the randomness of a training step; None is evaluation
         The result, like every buffer of a network, is overwritten by the next call: threads need a network each.
-        Raises DataError unless x is of the network's width and type.
+        Raises DataError unless x is of the network's width and type, and what each layer gives of that layer's.
         """
-        self._check_own(x, self.inputs, "the images")
-        for layer in self.layers:
-            x = layer.forward(x, draw=draw)
-            self._check_own(x, None, "the output of layer", layer)
+        rows = len(x) if np.ndim(x) == 2 else None
+        self._rows = None  # should a layer fail, those above it would go backward with another batch
+        self._own(x, rows, self.inputs, "the images")
+        for layer, width in zip(self.layers, self._widths[1:], strict=True):
+            x = self._own(layer.forward(x, draw=draw), rows, width, "the output of layer", layer)
+        self._rows = rows
         return x
 
     def backward(self, dlogits: FloatArray, *, to_input: bool = False) -> FloatArray | None:
         """Fill `gradients` with dL/dparameters, given dL/dlogits, float (B, C), for the last `forward`.
 
         to_input : go on to the images and return dL/dx, float (B, D); training has no use for it
+        Raises DataError unless dlogits has the logits' shape and type, and each layer's dx those of its x.
         """
-        dy: FloatArray | None = dlogits
-        self._check_own(dlogits, self.classes, "dlogits")
+        dy = self._own(dlogits, self._rows, self.classes, "dlogits")
         lowest = 0 if to_input else self._lowest_with_parameters
-        for index in reversed(range(lowest, len(self.layers))):
-            assert dy is not None
-            dy = self.layers[index].backward(dy, need_dx=to_input or index > lowest)
-            if dy is not None:
-                self._check_own(dy, None, "dx of layer", self.layers[index])
+        for layer in reversed(self.layers[lowest:]):
+            dx = layer.backward(dy, need_dx=to_input or layer.index > lowest)
+            if layer.index == lowest and not to_input:
+                return None
+            dy = self._own(dx, self._rows, self._widths[layer.index], "dx of layer", layer)
         return dy
 
-    def _check_own(self, x: FloatArray, width: int | None, name: str, layer: Layer | None = None) -> None:
-        """Raises DataError unless x is as the kernels, which check nothing, need it."""
-        if x.ndim == 2 and x.dtype == self.dtype and x.flags.carray and width in (None, x.shape[1]):
-            return
+    def _own(self, x: Any, rows: int | None, width: int, name: str, layer: Layer | None = None) -> FloatArray:
+        """x itself; raises DataError unless it is as the kernels, which check nothing, need it."""
+        if isinstance(x, np.ndarray) and x.shape == (rows, width) and x.dtype == self.dtype and x.flags.carray:
+            return x
         where = f"{name} {layer.index}, {layer!r}" if layer else name
+        found = f"{x.dtype} {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
         raise DataError(
-            f"{where}: {x.dtype} {x.shape}; expected {self.dtype} (B, {width or '…'}), rows one after the other "
-            "(np.ascontiguousarray)"
+            f"{where}: {found}; expected {self.dtype} ({'B' if rows is None else rows}, {width}), writeable, rows one "
+            f'after the other (np.require(x, np.{self.dtype}, ("C", "W")) gives that, where the shape is right)'
         )
 
     def predict(self, images: npt.NDArray[np.generic]) -> FloatArray:
@@ -209,26 +214,24 @@ class Network:
     def summary(self) -> str:
         """A table: each layer's kind, output width, parameters and operations an image; the totals and the memory."""
         rows = [("layer", "kind", "output", "parameters", "MFLOP/image")]
-        width, total_flops = self.inputs, 0
-        for layer in self.layers:
-            flops, width = layer.flops(width), layer.outputs_for(width)
+        flops = [layer.flops(width) for layer, width in zip(self.layers, self._widths[:-1], strict=True)]
+        for i, layer in enumerate(self.layers):
             count = sum(math.prod(shape) for shape in layer.parameter_shapes().values())
-            rows.append((str(layer.index), repr(layer), str(width), f"{count:,}", f"{flops / 1e6:.3f}"))
-            total_flops += flops
-        rows.append(("", "in all", "", f"{len(self.parameters):,}", f"{total_flops / 1e6:.3f}"))
+            rows.append((str(i), repr(layer), str(self._widths[i + 1]), f"{count:,}", f"{flops[i] / 1e6:.3f}"))
+        rows.append(("", "in all", "", f"{len(self.parameters):,}", f"{sum(flops) / 1e6:.3f}"))
         table = [f"{a:>5}  {b:<18} {c:>7} {d:>12} {e:>12}" for a, b, c, d, e in rows]
         mebibytes = self.parameters.nbytes / 2**20
         return "\n".join([*table, f"parameters {mebibytes:.2f} MiB, and as much again for their gradients"])
 
     def _chain(self) -> None:
         """Give each layer its place, kernels and dtype, and see that its inputs are the outputs before it."""
-        width = self.inputs
+        self._widths = [self.inputs]
         for index, layer in enumerate(self.layers):
             if hasattr(layer, "index"):
                 raise RecipeError(f"{layer!r} is part of a network already, and its parameters are there: make another")
             layer.kernels, layer.dtype, layer.index = self.kernels, self.dtype, index
-            width = layer.outputs_for(width)
-        self.classes = width
+            self._widths.append(layer.outputs_for(self._widths[-1]))
+        self.classes = self._widths[-1]
 
     def _lay_out_parameters(self) -> None:
         """Make the two flat vectors, weights first, and give each layer its views."""

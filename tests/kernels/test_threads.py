@@ -212,7 +212,7 @@ def test_compiled_code_lies_in_a_folder_of_ones_own() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["a file", "open to others", "cannot be made"])
+@pytest.mark.parametrize("how", ["a file", "open to others", "cannot be made", "relative"])
 def test_without_a_folder_kernels_compile_in_memory_with_one_word(tmp_path: Path, how: str) -> None:
     home = tmp_path / "home"
     if how == "a file":
@@ -220,12 +220,98 @@ def test_without_a_folder_kernels_compile_in_memory_with_one_word(tmp_path: Path
     elif how == "open to others":
         (home / "numnet" / f"kernels-{jit._digest()}").mkdir(parents=True, mode=0o777)
         (home / "numnet" / f"kernels-{jit._digest()}").chmod(0o777)
+    elif how == "relative":
+        home = Path("home")
     else:
         home = Path("/proc/1/nowhere")
     run = python(ON_ALL_THREADS, PACKAGE.parent, NUMNET_CACHE=str(home))
-    assert run.returncode == 0, run.stderr
-    assert run.stderr.count("\n") == 1
-    assert "compiled anew in this run" in run.stderr
+    assert_one_word(run, "compiled anew in this run")
+
+
+def assert_one_word(run: subprocess.CompletedProcess[str], said: str) -> None:
+    """It did its work, and said one line."""
+    assert (run.returncode, run.stderr.count("\n")) == (0, 1), run.stderr
+    assert said in run.stderr
+
+
+NO_HOME = """
+import os, pwd
+for name in ("HOME", "NUMNET_CACHE", "XDG_CACHE_HOME"): os.environ.pop(name, None)
+def getpwuid(user): raise KeyError(user)
+pwd.getpwuid = getpwuid
+"""
+# As on a full disk a folder can be made there, and nothing be written into a file.
+FULL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="made with what POSIX has")
+@pytest.mark.parametrize("trouble", [NO_HOME, FULL_DISK], ids=["no home", "a full disk"])
+def test_a_cache_that_fails_costs_the_keeping_and_not_the_run(trouble: str, tmp_path: Path) -> None:
+    run = python(trouble + ON_ALL_THREADS, PACKAGE.parent, NUMNET_CACHE=str(tmp_path))
+    assert_one_word(run, "compiled anew in this run")
+
+
+@pytest.mark.slow
+def test_kernels_are_kept_in_their_own_folder_or_nowhere(tmp_path: Path) -> None:
+    """Where Numba can't make its own folder inside it, it would take __pycache__, which old code is served from."""
+    shutil.copytree(PACKAGE, tmp_path / "numnet", ignore=shutil.ignore_patterns("__pycache__", "*.gz"))
+    cache = {"NUMNET_CACHE": str(tmp_path / "cache")}
+    assert python(ON_ALL_THREADS, tmp_path, **cache).stderr == ""
+    for made in (tmp_path / "cache").glob("numnet/*/*"):
+        shutil.rmtree(made)
+        made.write_text("")
+    assert_one_word(python(ON_ALL_THREADS, tmp_path, **cache), "no files can be made in")
+    assert not list(tmp_path.rglob("*.nbi"))
+
+
+@pytest.mark.slow
+def test_what_a_power_cut_has_cut_short_is_compiled_and_kept_anew(tmp_path: Path) -> None:
+    cache = {"NUMNET_CACHE": str(tmp_path)}
+    assert python(ON_ALL_THREADS, PACKAGE.parent, **cache).stderr == ""
+    for kind in ("*.nbi", "*.nbc"):  # Numba's indices, then its code
+        files = list(tmp_path.rglob(kind))
+        assert files
+        for file in files:
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+        assert_one_word(python(ON_ALL_THREADS, PACKAGE.parent, **cache), "damaged")
+        assert python(ON_ALL_THREADS, PACKAGE.parent, **cache).stderr == ""
+
+
+@pytest.mark.slow
+def test_only_settings_that_may_change_the_code_change_its_folder() -> None:
+    """Code that checks each index, or that is not optimised, must not be served to who has asked for neither."""
+
+    def folder(**environment: str) -> str:
+        return python("from numnet.kernels import jit; print(jit._digest())", PACKAGE.parent, **environment).stdout
+
+    plain = folder()
+    assert len(plain) == 17
+    for name, value in (("BOUNDSCHECK", "1"), ("OPT", "0"), ("LOOP_VECTORIZE", "0"), ("CPU_NAME", "generic")):
+        assert folder(**{f"NUMBA_{name}": value}) != plain, name
+    for name, value in (("NUM_THREADS", "1"), ("THREADING_LAYER", "workqueue"), ("DEBUG_CACHE", "0")):
+        assert folder(**{f"NUMBA_{name}": value}) == plain, name
+
+
+def test_a_relative_cache_folder_of_the_system_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The XDG Base Directory Specification says so."""
+    monkeypatch.delenv("NUMNET_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "cache")
+    assert jit._cache_home() == Path.home() / ".cache"
+    monkeypatch.setenv("XDG_CACHE_HOME", "/tmp/cache")
+    assert jit._cache_home() == Path("/tmp/cache")
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="one core")
+def test_fewer_threads_than_wanted_are_told() -> None:
+    """The system's limit on threads is the error that Python makes of it."""
+    refusing = (
+        "import threading\n"
+        'def start(self): raise RuntimeError("can\'t start new thread")\n'
+        "threading.Thread.start = start\n"
+    )
+    run = python(refusing + ON_ALL_THREADS, PACKAGE.parent, NUMBA_NUM_THREADS="2")
+    assert_one_word(run, "the system starts no more threads: 1 of 2 work")
 
 
 @pytest.mark.slow

@@ -202,11 +202,68 @@ def test_a_learners_own_layer_fits_in() -> None:
 )
 def test_forward_takes_nothing_that_a_kernel_would_misread(x: np.ndarray, kernels: str) -> None:
     network = Network.mlp((12, 8, 3), kernels=kernels)
-    with pytest.raises(DataError, match=r"the images: .*expected float32 \(B, 12\)"):
+    with pytest.raises(DataError, match=r"the images: .*expected float32 \([B5], 12\)"):
         network.forward(x, draw=None)
     network.forward(np.zeros((5, 12), np.float32), draw=None)
-    with pytest.raises(DataError, match=r"dlogits: .*expected float32 \(B, 3\)"):
+    with pytest.raises(DataError, match=r"dlogits: .*expected float32 \(5, 3\)"):
         network.backward(x)
+
+
+@pytest.mark.parametrize("kernels", ["numba", "textbook"])
+def test_what_goes_back_belongs_to_the_batch_that_went_forward(kernels: str) -> None:
+    """A kernel takes the number of rows from one array, and would go on beyond the end of a shorter one."""
+    network = Network.mlp((12, 8, 3), kernels=kernels)
+    with pytest.raises(DataError, match=r"dlogits: float32 \(5, 3\); expected float32 \(B, 3\)"):
+        network.backward(np.zeros((5, 3), np.float32))  # nothing went forward
+    network.forward(np.zeros((128, 12), np.float32), draw=None)
+    with pytest.raises(DataError, match=r"dlogits: float32 \(64, 3\); expected float32 \(128, 3\)"):
+        network.backward(np.zeros((64, 3), np.float32))
+    with pytest.raises(DataError, match="the images"):
+        network.forward(np.zeros((64, 11), np.float32), draw=None)
+    with pytest.raises(DataError, match="dlogits"):
+        network.backward(np.zeros((128, 3), np.float32))  # after a pass that failed the layers hold another batch
+
+
+def test_an_array_that_cannot_be_written_is_refused_with_a_way_out() -> None:
+    """Kernels are compiled for arrays that can be, and np.ascontiguousarray gives back the very same array."""
+    network, x = Network.mlp((12, 8, 3)), np.random.default_rng(0).random((5, 12)).astype(np.float32)
+    logits = network.forward(x, draw=None).copy()
+    x.flags.writeable = False
+    with pytest.raises(DataError, match=r'np.require\(x, np.float32, \("C", "W"\)\)'):
+        network.forward(x, draw=None)
+    np.testing.assert_array_equal(network.forward(np.require(x, np.float32, ("C", "W")), draw=None), logits)
+
+
+class Resizing(Layer):
+    """A learner's own layer whose y, or dx, has another shape than it should, or is not there at all."""
+
+    def __init__(self, y: tuple[int, int] | None, dx: tuple[int, int] | None) -> None:
+        super().__init__()
+        self.y, self.dx = (None if shape is None else np.zeros(shape, np.float32) for shape in (y, dx))
+
+    def forward(self, x: FloatArray, *, draw: Draw | None) -> FloatArray:
+        return self.y
+
+    def backward(self, dy: FloatArray, *, need_dx: bool = True) -> FloatArray | None:
+        return self.dx
+
+
+@pytest.mark.parametrize("kernels", ["numba", "textbook"])
+@pytest.mark.parametrize("shape", [(5, 4), (5, 2), (6, 3), (4, 3), None], ids=str)
+def test_a_learners_layer_of_other_shapes_than_it_says_is_named(shape: tuple[int, int] | None, kernels: str) -> None:
+    """Dense takes its sizes from what it is given: another width would read, and write, beyond its weights."""
+    found = "NoneType" if shape is None else rf"float32 \({shape[0]}, {shape[1]}\)"
+    x, dlogits = np.zeros((5, 4), np.float32), np.zeros((5, 2), np.float32)
+    network = Network([Dense(4, 3), Resizing(shape, (5, 3)), Dense(3, 2)], 4, kernels=kernels)
+    with pytest.raises(DataError, match=rf"the output of layer 1, .*: {found}; expected float32 \(5, 3\)"):
+        network.forward(x, draw=None)
+    network = Network([Dense(4, 3), Resizing((5, 3), shape), Dense(3, 2)], 4, kernels=kernels)
+    network.forward(x, draw=None)
+    with pytest.raises(DataError, match=rf"dx of layer 1, .*: {found}; expected float32 \(5, 3\)"):
+        network.backward(dlogits)
+    network = Network([Dense(4, 3), Resizing((5, 3), (5, 3)), Dense(3, 2)], 4, kernels=kernels)
+    network.forward(x, draw=None)
+    network.backward(dlogits)
 
 
 def test_a_learners_layer_that_changes_the_type_is_named() -> None:
