@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("threadpoolctl", reason="the benchmark suite's own library is not installed")
 
-from benchmarks import check, nets, products, session
+from benchmarks import check, clocks, nets, packing, products, session
 from benchmarks.cores import at_once
 from benchmarks.jobs import races
 from benchmarks.jobs.processes import run
@@ -145,6 +145,44 @@ def test_each_rival_races_at_the_settings_that_were_soonest_for_it(tmp_path: Pat
         store.add(Sample("trial", "keras_fit", settings._asdict(), 0, told | {"met": False}, commit=commit("trial")))
     assert races.best_for(plan, "jax_scan") == of_512
     assert races.best_for(plan, "keras_fit") == races.SAFE  # who met the mark with none
+
+
+def test_of_alike_rows_the_sooner_in_its_trial_races_and_the_other_is_a_row(tmp_path: Path) -> None:
+    """jax_jit met the mark sooner than jax_scan; of TensorFlow's two neither was tried, and the loop races."""
+    store = Store(tmp_path)
+    for seed in range(races.SEEDS):
+        store.add(Sample("search", "numnet_numba", races.SAFE._asdict(), seed, 0.99, commit=commit("search")))
+    names = ("jax_jit", "jax_scan", "tensorflow_xla", "tensorflow_loop")
+    for name in names:
+        told = {"refusal": "", "title": name.upper()}
+        store.add(Sample("equal", name, {"net": "tutorial"}, 0, told, commit=commit("equal")))
+    for name, seconds in (("jax_jit", 5.0), ("jax_scan", 6.0)):
+        value = {"seconds": seconds, "met": True}
+        store.add(Sample("trial", name, races.SAFE._asdict(), 0, value, commit=commit("trial")))
+    plan = Plan(store, names, 6, tmp_path)
+    assert races.instead(plan) == {"jax_scan": "jax_jit", "tensorflow_xla": "tensorflow_loop"}
+    assert races._racers(plan) == ["jax_jit", "tensorflow_loop"]
+    assert races._racers(Plan(store, ("jax_scan",), 6, tmp_path)) == ["jax_scan"], "nobody is there in its place"
+    plan.leave_out("race", races.CASE, races.instead(plan), "later")
+    plan.leave_out("race", races.CASE, races.instead(plan), "later")
+    left = {s.rival: s.value["failed"] for s in store.samples if s.job == "race"}
+    assert left == {"jax_scan": "later: JAX_JIT", "tensorflow_xla": "later: TENSORFLOW_LOOP"}
+
+
+def test_seconds_of_what_is_within_are_not_counted_twice() -> None:
+    """a runs from 0 to 10 and calls b from 2 to 5, which calls a from 3 to 4; b again from 12 to 13."""
+    events = [
+        (0.0, True, "a"), (2.0, True, "b"), (3.0, True, "a"), (4.0, False, "a"), (5.0, False, "b"), (10.0, False, "a"),
+        (12.0, True, "b"), (13.0, False, "b"),
+    ]  # fmt: skip
+    assert clocks.own_seconds(events) == {"a": 2 + 1 + 5, "b": 1 + 1 + 1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", clocks.KINDS)
+def test_copying_is_a_part_of_a_product(kind: str) -> None:
+    found = packing.clocked(kind, (128, 784, 512), passes=1)
+    assert 0 < found["packing"] < found["seconds"]
 
 
 def test_a_process_that_fails_keeps_its_last_words() -> None:
