@@ -84,8 +84,8 @@ def _gate(results: Results) -> str:
     quiet = [ratio.quiet for ratio in ratios]
     return prose(f"""How much the probe rejects: of the turns of these jobs it called {min(shares):.0%} to
         {max(shares):.0%} disturbed, so that of the {len(quiet)} ratios to numnet in steps, sweeps and answers
-        {sum(quiet)} are of undisturbed turns alone. The others are of the calmer half, six turns at least, and what
-        keeps them fair is that all took turns.""")
+        {sum(quiet)} are of undisturbed turns alone. The others are of the calmest three quarters, six turns at
+        least, and what keeps them fair is that all took turns.""")
 
 
 COMPARED = {"step": "ms", "batch": "ms", "width": "ms", "predict": "p50"}  # jobs, and the figure that is compared
@@ -104,10 +104,11 @@ HOW = f"""## How it was measured, and how to repeat it
   somebody else was at work. A case goes on until each rival has had six undisturbed turns beside numnet's, or {CAP}
   rounds or its minutes are over. Whole processes, the race and the ladder are not watched; their tables say so.
 - A column of times is of medians over undisturbed rounds, or, where somebody has fewer than six of them, over the
-  calmer half of everybody's; a ratio to numnet is of a rival's undisturbed turns, or, where there are fewer than six,
-  of the calmer half of them. Which half is calmer the probe alone says, and six rounds count at least: where no more
-  were taken, all of them do. Intervals are order statistics, which assume nothing of how times are distributed, but
-  that rounds are independent of each other; a machine that is slow for minutes makes them narrower than they should be.
+  calmest three quarters of everybody's; a ratio to numnet is of a rival's undisturbed turns, or, where there are fewer
+  than six, of the calmest three quarters of them. Which those are the probe alone says, and six rounds count at least:
+  where no more were taken, all of them do. Intervals are order statistics, which assume nothing of how times are
+  distributed, but that rounds are independent of each other; a machine that is slow for minutes makes them narrower
+  than they should be.
 - Every sample is kept as a line of JSON with its commit, its machine and what the probe took."""
 
 COMMANDS = """```sh

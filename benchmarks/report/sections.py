@@ -67,10 +67,10 @@ def steps(results: Results) -> str:
             each turn with the mean of numnet's own turns right before and right after it: the median over rounds, with
             the interval that holds it with at least 95 % (of fewer than six rounds: the least and the largest): above 1
             numnet is the faster, in bold it is the slower by the whole interval. A column of milliseconds is of the
-            undisturbed rounds of everybody in it, or, where somebody has fewer than six of them, of the calmer half of
-            everybody's by the probe, six at least; a ratio is of a rival's undisturbed turns, or of the calmer half,
-            six at least. GFLOP/s are those of dense products: zeros that numnet skips are counted as done.
-            {results.watched("step")}"""),
+            undisturbed rounds of everybody in it, or, where somebody has fewer than six of them, of the calmest
+            three quarters of everybody's by the probe, six at least; a ratio is of a rival's undisturbed turns, or of
+            the calmest three quarters, six at least. GFLOP/s are those of dense products: zeros that numnet skips are
+            counted as done. {results.watched("step")}"""),
         *(part for net in nets.NETS for part in (f"### `{net}`", _step_table(results, net))),
         "![Milliseconds a step of each rival](pictures/benchmark-step.png)",
         roofline.explained(results),
