@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -163,8 +164,9 @@ def test_of_alike_rows_the_sooner_in_its_trial_races_and_the_other_is_a_row(tmp_
     assert races.instead(plan) == {"jax_scan": "jax_jit", "tensorflow_xla": "tensorflow_loop"}
     assert races._racers(plan) == ["jax_jit", "tensorflow_loop"]
     assert races._racers(Plan(store, ("jax_scan",), 6, tmp_path)) == ["jax_scan"], "nobody is there in its place"
-    plan.leave_out("race", races.CASE, races.instead(plan), "later")
-    plan.leave_out("race", races.CASE, races.instead(plan), "later")
+    for _ in range(2):
+        plan.leave_out("race", races.CASE, races.instead(plan) | {"torch_compiled": "torch_eager"}, "later")
+    assert len((tmp_path / "race.jsonl").read_text().splitlines()) == 2
     left = {s.rival: s.value["failed"] for s in store.samples if s.job == "race"}
     assert left == {"jax_scan": "later: JAX_JIT", "tensorflow_xla": "later: TENSORFLOW_LOOP"}
 
@@ -176,6 +178,32 @@ def test_seconds_of_what_is_within_are_not_counted_twice() -> None:
         (12.0, True, "b"), (13.0, False, "b"),
     ]  # fmt: skip
     assert clocks.own_seconds(events) == {"a": 2 + 1 + 5, "b": 1 + 1 + 1}
+
+
+def clocked(question: str, folder: Path) -> dict[str, Any]:
+    command = (sys.executable, "-m", "benchmarks.clocks", question, "--folder", str(folder))
+    found: dict[str, Any] = json.loads(
+        subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    )
+    return found
+
+
+@pytest.mark.slow
+def test_the_stages_of_a_run_end_one_after_the_other(tmp_path: Path) -> None:
+    found = clocked("train", tmp_path)
+    ends = [found["stages"][name] for name in ("start", "data", "compile", "train", "test", "end")]
+    assert ends == sorted(ends)
+    steps = 1e-3 * (100 * found["first"] + 900 * found["later"] + 1000 * found["between"])
+    assert steps == pytest.approx(ends[3] - ends[2], rel=0.5), "1,000 steps are what training is"
+
+
+@pytest.mark.slow
+def test_of_an_answer_every_kernel_is_clocked(tmp_path: Path) -> None:
+    """Four products, of 784 x 512, 512 x 256, 256 x 128 and 128 x 10, and three ReLUs."""
+    for one in clocked("predict", tmp_path).values():
+        flops = [flops for _, flops, _ in one["calls"]]
+        assert flops == [2 * 784 * 512, 0, 2 * 512 * 256, 0, 2 * 256 * 128, 0, 2 * 128 * 10]
+        assert one["answer"] > 0
 
 
 @pytest.mark.slow
