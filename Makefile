@@ -45,7 +45,7 @@ lint: $(VENV)/test ## style and types
 figures: $(VENV)/train ## write every figure of the README anew, in some minutes
 	$(RUN) docs/figures.py
 
-bench-install: $(BENCH)/bench ## the frameworks to compare with, some 3 GB
+bench-install: $(BENCH)/bench ## the frameworks to compare with, some GB
 
 bench: $(BENCH)/bench ## measure what is lacking, JOB=step,race RIVALS=jax_scan for a part, and write docs/benchmark.md
 	$(BENCH)/bin/python -m benchmarks.run $(if $(JOB),--jobs $(JOB)) $(if $(RIVALS),--rivals $(RIVALS))

@@ -5,6 +5,7 @@ show in the losses. That dropout is at work, and where it should be, the mean lo
 """
 
 import statistics
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -90,11 +91,13 @@ class Textbook(numnet_textbook.Rival):
 
 def textbook(problem: Problem, steps: int) -> list[float]:
     """The first losses, by numnet's textbook kernels in float64; as many as were asked for so far are kept."""
-    kept = _kept.setdefault(problem, [])
-    if len(kept) < steps:
-        reference = Textbook(problem, threads=THREADS)
-        kept[:] = [reference.train(step, 1) for step in range(steps)]
-    return kept[:steps]
+    with _one_at_a_time:
+        kept = _kept.setdefault(problem, [])
+        if len(kept) < steps:
+            reference = Textbook(problem, threads=THREADS)
+            kept[:] = [reference.train(step, 1) for step in range(steps)]
+        return kept[:steps]
 
 
 _kept: dict[Problem, list[float]] = {}
+_one_at_a_time = threading.Lock()

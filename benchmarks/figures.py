@@ -8,8 +8,11 @@ from typing import NamedTuple
 
 from benchmarks.samples import Sample
 
-ENOUGH = 6  # undisturbed rounds, below which the disturbed ones count too: fewer hold no median with 95 %
+ENOUGH = 6  # undisturbed rounds, below which disturbed ones count too: fewer hold no median with 95 %
 COVER = 0.95
+# What is left out where too few rounds are undisturbed: of the products' twelve rounds nine are left, of which the
+# interval does without the least and the largest, and with them without what no probe notices.
+WORST = 0.25
 
 
 class Figure(NamedTuple):
@@ -40,18 +43,26 @@ def rounds(samples: Sequence[Sample]) -> list[list[Sample]]:
 def by_round(samples: Sequence[Sample]) -> list[Sample]:
     """One sample a round, whose values are numbers: the median of the turns, undisturbed where all of them were.
 
+    Its probe, by which rounds are told apart where too few were undisturbed, is the median of theirs.
+
     Turns of one round share what the machine did in it, so that an interval may not count each of them.
     """
     return [
-        replace(turns[0], value=statistics.median(s.value for s in turns), quiet=all(s.quiet for s in turns))
+        replace(
+            turns[0],
+            value=statistics.median(s.value for s in turns),
+            probe=statistics.median(s.probe or 0.0 for s in turns),
+            quiet=all(s.quiet for s in turns),
+        )
         for turns in rounds(samples)
     ]
 
 
 def alike(found: Mapping[str, Sequence[Sample]]) -> dict[str, list[Sample]]:
-    """Of rivals that are compared the samples that count: all rounds of all, where one has too few undisturbed ones.
+    """Of rivals that are compared, no round of any as undisturbed where one of them has too few such rounds.
 
-    Else who took more turns, and so found a few quiet ones, would be shown by his best rounds beside others by all.
+    The calmest three quarters of everybody's then count. Else who took more turns, and so found a few quiet ones, would
+    be shown by his best rounds beside others by all.
     """
     enough = all(_enough([all(s.quiet for s in turns) for turns in rounds(each)]) for each in found.values())
     return {name: [replace(s, quiet=s.quiet and enough) for s in each] for name, each in found.items()}
@@ -59,7 +70,7 @@ def alike(found: Mapping[str, Sequence[Sample]]) -> dict[str, list[Sample]]:
 
 def median(samples: Sequence[Sample]) -> Figure:
     """The median of one rival's samples, whose values are numbers; undisturbed ones where there are enough."""
-    return _undisturbed([(s.value, s.quiet) for s in samples])
+    return _calm([(s.value, s.quiet, s.probe) for s in samples])
 
 
 def ratio(slow: Sequence[Sample], fast: Sequence[Sample]) -> Figure:
@@ -69,25 +80,31 @@ def ratio(slow: Sequence[Sample], fast: Sequence[Sample]) -> Figure:
     """
     partners = {(s.session, s.round): s for s in fast}
     pairs = [(s, partners[s.session, s.round]) for s in slow if (s.session, s.round) in partners]
-    return _undisturbed([(s.value / f.value, s.quiet and f.quiet) for s, f in pairs])
+    return _calm([
+        (s.value / f.value, s.quiet and f.quiet, max(s.probe or 0.0, f.probe or 0.0)) for s, f in pairs
+    ])  # fmt: skip
 
 
 def beside(samples: Sequence[Sample], part: str) -> Figure:
     """How many times slower than numnet one is that took its turns between two of numnet's."""
-    pairs = [(s.value[part] / s.value["numnet"], s.quiet) for s in samples if "numnet" in s.value]
-    return _undisturbed(pairs)
+    return _calm([(s.value[part] / s.value["numnet"], s.quiet, s.probe) for s in samples if "numnet" in s.value])
 
 
 def inside(samples: Sequence[Sample], top: str, bottom: str) -> Figure:
     """The median of the ratio of two figures of the same sample."""
-    return _undisturbed([(s.value[top] / s.value[bottom], s.quiet) for s in samples])
+    return _calm([(s.value[top] / s.value[bottom], s.quiet, s.probe) for s in samples])
 
 
-def _undisturbed(values: Sequence[tuple[float, bool]]) -> Figure:
-    """Of values and whether each is of an undisturbed round: those that are where there are enough, or all."""
-    kept = [value for value, quiet in values if quiet]
-    quiet = _enough([quiet for _, quiet in values])
-    return figure(kept if quiet else [value for value, _ in values], quiet)
+def _calm(values: Sequence[tuple[float, bool, float | None]]) -> Figure:
+    """Of values, whether each is of an undisturbed round, and its probe: the undisturbed where they are enough.
+
+    Else all but those of the quarter whose probe was the worst, ENOUGH at least: it alone chooses, and sees no value.
+    """
+    quiet = _enough([quiet for _, quiet, _ in values])
+    if quiet:
+        return figure([value for value, quiet, _ in values if quiet])
+    calmest = sorted(values, key=lambda one: one[2] or 0.0)[: max(ENOUGH, len(values) - int(WORST * len(values)))]
+    return figure([value for value, _, _ in calmest], quiet=False)
 
 
 def _enough(quiet: Sequence[bool]) -> bool:

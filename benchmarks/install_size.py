@@ -17,9 +17,13 @@ PACKAGES = {
 
 
 def of(package: str) -> dict[str, Any]:
-    """Megabytes and number of packages, and which of them is the largest."""
-    sizes = {name: _megabytes(found) for name, found in _closure(package).items()}
-    return {"megabytes": sum(sizes.values()), "packages": len(sizes), "largest": max(sizes, key=sizes.__getitem__)}
+    """Megabytes and number of packages, which of them is the largest, and its own version."""
+    closure = _closure(package)
+    sizes = {name: _megabytes(found) for name, found in closure.items()}
+    return {
+        "megabytes": sum(sizes.values()), "packages": len(sizes), "largest": max(sizes, key=sizes.__getitem__),
+        "version": closure[package].version,
+    }  # fmt: skip
 
 
 def _closure(package: str) -> dict[str, Distribution]:

@@ -1,4 +1,4 @@
-"""What the machine itself can do, as short measurements to be taken between others: multiply-adds, and copies.
+"""What the machine itself can do, as short measurements to be taken between others: multiply-adds, updates and reads.
 
 A rented core's speed changes from one second to the next, so a kernel is compared with a peak measured next to it.
 """

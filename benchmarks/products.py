@@ -34,9 +34,10 @@ STEP = (
 ODD = [(kind, shape) for shape in [(33, 129, 65), (127, 255, 63)] for kind in ("forward", "dw", "dx")]
 FEW = [("forward", (1, 784, 512)), ("dx", (1, 784, 512)), ("forward", (100, 1000, 10)), ("forward", (128, 784, 1000))]
 SQUARES = [("forward", (size, size, size)) for size in (64, 128, 256, 512, 1024, 2048)]
+TURNED = [(kind, (size, size, size)) for size in (512, 2048) for kind in ("dw", "dx")]
 PIXELS = [("pixels forward", (BATCH, 784, 512)), ("pixels dw", (784, BATCH, 512))]
 NOTHING = [("forward", (1, 1, 1))]  # what a call costs before it does anything
-ROWS = STEP + ODD + FEW + SQUARES + PIXELS + NOTHING
+ROWS = STEP + ODD + FEW + SQUARES + TURNED + PIXELS + NOTHING
 
 EPS = float(np.finfo(np.float32).eps)
 LONG_ENOUGH = 0.001  # seconds of a sample: many ticks of the clock, and too few for a neighbour to come and go

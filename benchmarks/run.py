@@ -17,7 +17,7 @@ from benchmarks.plan import Plan
 from benchmarks.rival import NAMES, NUMNET, Unable
 from benchmarks.samples import RESULTS, ROOT, Store
 
-ROUNDS, CAP = 6, 14  # six undisturbed ones hold a median with 95 %; all jobs end within an hour and a half
+ROUNDS, CAP = 6, 14  # six undisturbed ones hold a median with 95 %
 QUICK_ROUNDS = 3
 QUICK = {
     "jobs": ["equal", "step", "predict"],
@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     rounds = args.rounds or (QUICK_ROUNDS if args.quick else ROUNDS)
     cap = rounds if args.rounds or args.quick else CAP
+    is_whole = not args.rounds and not args.quick and set(NAMES) <= set(rivals)
     plan = Plan(Store(args.results), rivals, rounds, ROOT / "build" / "bench", cap)
     code = 0
     for job in JOBS:
@@ -50,11 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 JOBS[job](plan)
             except (Unable, subprocess.SubprocessError, OSError) as reason:  # numnet itself, or it would be a row
                 print(f"{job}: given up: {reason}", file=sys.stderr)
-                code = 1
+                code, is_whole = 1, False  # nor is what comes after a part of a whole run
             minutes = (time.perf_counter() - began) / 60
             print(f"{job}: done in {minutes:.1f} minutes", flush=True)
             if len(plan.store.samples) > had:
                 plan.keep("minutes", job, {}, _parts(plan, job), minutes)
+            if is_whole:
+                plan.store.mark_whole(job)
     return code
 
 

@@ -29,6 +29,8 @@ OF_EQUALITY = ("rivals", "problem.py", "nets.py", "equal.py", "worker.py", "sess
 
 THREADS = 2  # of all jobs that do not compare numbers of threads
 SLOWER = 1.15  # times the probe's least, from which on cores count as disturbed; a busy sibling makes it 1.8
+WHOLE = "whole"  # the job of a sample that says that a run of a job, its rival, was whole
+RUN_WITH = {"trial": "search", "memory": "start", "clock": "parts"}  # what is measured within another job's run
 SESSION = uuid.uuid4().hex[:8]  # of this process: what two runs measured is never paired
 
 
@@ -149,6 +151,12 @@ class Store:
             file.write(json.dumps(asdict(sample), sort_keys=True) + "\n")
         self._remember(sample)
 
+    def mark_whole(self, job: str) -> None:
+        """Say that a job was run whole: all its rounds, with every rival, by this code on this machine."""
+        mark = Sample(WHOLE, job, {}, 0, True, commit=commit(job))
+        if mark.key not in self._samples:
+            self.add(mark)
+
     def has(self, job: str, rival: str, case: dict[str, Any], round: int) -> bool:
         """Whether this code has been measured so on this machine."""
         return self.current(job, rival, case, round) is not None
@@ -163,15 +171,18 @@ class Store:
         return sum(s is not None and s.probe is not None and self._is_quiet(s) for s in found)
 
     def of(self, job: str, **case: Any) -> list[Sample]:
-        """A job's samples whose case has these settings: of the commit and machine that has most rivals, or is newest.
+        """A job's samples whose case has these settings, all of one commit and machine: of the newest whole run.
 
-        So a part measured anew does not take the place of the whole.
+        Where no run was whole, of the one that has most rivals, or is the newest of those. So a part measured anew does
+        not take the place of the whole, and a whole run does that leaves a rival out which an older one had.
         """
         ours = [s for s in self.samples if s.job == job and case.items() <= s.case.items()]
         groups: dict[tuple[str, str], list[Sample]] = {}
         for sample in ours:
             groups.setdefault((sample.commit, sample.environment), []).append(sample)
-        best = max(reversed(groups.values()), key=lambda group: len({s.rival for s in group}), default=[])
+        runs = {(s.commit, s.environment) for s in self.samples if s.job == WHOLE and s.rival == RUN_WITH.get(job, job)}
+        whole = [group for run, group in groups.items() if run in runs][-1:] or list(groups.values())
+        best = max(reversed(whole), key=lambda group: len({s.rival for s in group}), default=[])
         return [replace(s, quiet=self._is_quiet(s)) for s in best]
 
     def environments(self) -> dict[str, str]:

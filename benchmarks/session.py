@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -101,7 +102,8 @@ def worker(name: str, problem: Problem, threads: int, mode: str, *flags: str) ->
     """The command that starts a rival's process."""
     text = problem.to_json()
     file = Path(problem.file).with_suffix(f".{hashlib.sha256(text.encode()).hexdigest()[:8]}.json")
-    file.write_text(text)
+    if not file.exists():  # another rival's process may be reading it
+        file.write_text(text)
     return [
         sys.executable, "-m", "benchmarks.worker", name, str(file), "--threads", str(threads), mode, *flags,
     ]  # fmt: skip
@@ -113,15 +115,27 @@ def sessions(
 ) -> Iterator[tuple[dict[str, T], dict[str, str]]]:
     """All rivals that can do a problem, at once: what `prepare` makes of each, and for the others the reason.
 
-    prepare : has everything compiled; who dies of it is one of the others
+    prepare : has everything compiled, one rival after the other; who dies of it is one of the others
     """
     ready, reasons = {}, {}
     with ExitStack() as stack:
-        for name in names:
-            try:
-                session = Session(name, problem, threads)
+        with ThreadPoolExecutor(threads) as pool:  # importing a framework takes seconds of one core
+            started = list(pool.map(lambda name: _start(name, problem, threads), names))
+        for session in started:
+            if isinstance(session, Session):
                 stack.callback(session.close)
+        for name, session in zip(names, started, strict=True):
+            try:
+                if isinstance(session, Unable):
+                    raise session
                 ready[name] = prepare(session)
             except Unable as unable:
                 reasons[name] = str(unable)
         yield ready, reasons
+
+
+def _start(name: str, problem: Problem, threads: int) -> "Session | Unable":
+    try:
+        return Session(name, problem, threads)
+    except Unable as unable:
+        return unable

@@ -2,19 +2,22 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from benchmarks import equal, nets
 from benchmarks.jobs.steps import prepare, sample, warm_up
-from benchmarks.noise import Probe
+from benchmarks.noise import PAUSE, Probe
 from benchmarks.pairs import Value
 from benchmarks.plan import Plan, in_turn
-from benchmarks.rival import LESSER, NUMNET
+from benchmarks.rival import ALIKE, NUMNET, SHORT
 from benchmarks.samples import THREADS
 from benchmarks.session import Session, sessions
 
 ROUNDS = 6  # of a neighbour, who is no question of a place after the comma
+PAIRS = 30  # of an early step and a late one, half a second each: so many decide what six leave open
 LONG = 100_000  # steps: long after Adam's means of units that have died with ReLU have become denormal
 SPIN = "import os\nos.sched_setaffinity(0, [sorted(os.sched_getaffinity(0))[0]])\nprint(flush=True)\nwhile True: pass"
 
@@ -23,6 +26,8 @@ def endurance(plan: Plan) -> None:
     """Milliseconds a step within a run's first thousands and after 100,000 steps, in turn."""
     names = {"early": 0, "late": LONG}
     case = {"net": "intended"}
+    if plan.cap > plan.rounds:
+        plan = replace(plan, rounds=PAIRS)
     lacking = plan.lacking("endurance", case, names)
     if NUMNET not in plan.rivals or not lacking:
         return
@@ -47,7 +52,8 @@ def _milliseconds(run: Session, count: int) -> float:
 def neighbour(plan: Plan) -> None:
     """Milliseconds a step alone and while another process keeps one of the two cores busy, of all who may be timed."""
     case = {"net": "intended", "threads": THREADS}
-    allowed = [name for name in equal.allowed(plan.store, plan.rivals, "intended") if name not in LESSER]
+    allowed = [name for name in equal.allowed(plan.store, plan.rivals, "intended") if name not in ALIKE]
+    plan.leave_out("neighbour", case, ALIKE, SHORT)
     lacking = plan.lacking("neighbour", case, allowed, ROUNDS)
     if not lacking:
         return
@@ -59,6 +65,7 @@ def neighbour(plan: Plan) -> None:
 
 
 def _beside(block: Callable[[], Value]) -> tuple[dict[str, float], None]:
+    time.sleep(PAUSE)  # until threads of whoever was at work before have gone to sleep
     alone = block()["ms"]
     with _busy():
         return {"alone": alone, "busy": block()["ms"]}, None

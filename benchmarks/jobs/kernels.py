@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks import nets
+from benchmarks.clocks import CLOCKS
 from benchmarks.plan import Plan
 from benchmarks.samples import ROOT
 from benchmarks.session import last_words
@@ -33,11 +34,15 @@ def ladder(plan: Plan) -> None:
 
 
 def parts(plan: Plan) -> None:
-    """Each kernel's share of numnet's step."""
+    """Each kernel's share of numnet's step; and what else of numnet's own has a clock."""
     for net in nets.NETS:
         for threads in (2, 1):
             flags = ("parts", "--net", net, "--threads", str(threads), "--folder", str(plan.folder))
             plan.measure_once("parts", "numnet", {"net": net, "threads": threads}, 0, _object, *flags)
+    for question in CLOCKS:
+        plan.measure_once(
+            "clock", "numnet", {"of": question}, 0, _object, "clocks", question, "--folder", str(plan.folder)
+        )
 
 
 def _all_lines(*flags: str) -> tuple[list[dict[str, Any]], None]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks import equal, install_size, nets
 from benchmarks.plan import Plan, in_turn
-from benchmarks.rival import LESSER, NUMNET
+from benchmarks.rival import ALIKE, NUMNET, SHORT
 from benchmarks.samples import ROOT, THREADS
 from benchmarks.session import last_words, worker
 
@@ -36,7 +36,8 @@ LOOK = 0.02  # seconds between two looks at a process's memory
 def process(plan: Plan) -> None:
     """1,001 steps of `tutorial` and a test, as a process: `train` is `python -m numnet.train` itself."""
     problem = nets.of_recipe("tutorial", plan.folder)
-    allowed = [name for name in equal.allowed(plan.store, plan.rivals, "tutorial") if name not in LESSER]
+    allowed = [name for name in equal.allowed(plan.store, plan.rivals, "tutorial") if name not in ALIKE]
+    plan.leave_out("process", {"cache": "warm"}, ALIKE, SHORT)
     commands = {name: worker(name, problem, THREADS, "whole") for name in allowed}
     if NUMNET in commands:
         commands[TRAIN] = [sys.executable, "-m", "numnet.train", "--threads", str(THREADS), "--json"]
@@ -49,7 +50,9 @@ def process(plan: Plan) -> None:
         for name, cache in in_turn(cases, i):
             with tempfile.TemporaryDirectory() as empty:
                 variables = {CACHES[name]: empty} if cache == "empty" else {}
-                plan.measure_once("process", name, {"cache": cache}, i, run, commands[name], variables)
+                save = ["--save", f"{empty}/tutorial.npz"] if name == TRAIN else []  # as `make train` does
+                command = [*commands[name], *save]
+                plan.measure_once("process", name, {"cache": cache}, i, run, command, variables)
 
 
 def run(command: Sequence[str], variables: Mapping[str, str]) -> tuple[dict[str, Any], None]:

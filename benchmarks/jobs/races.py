@@ -5,8 +5,6 @@ over few epochs, so that the last one meets the mark; a round is a seed.
 """
 
 import math
-import subprocess
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from benchmarks import equal, nets
@@ -14,13 +12,14 @@ from benchmarks.jobs.predictions import TESTED
 from benchmarks.jobs.processes import CACHES, run
 from benchmarks.plan import Plan, in_turn
 from benchmarks.problem import TRAINING, VALIDATION
-from benchmarks.rival import LESSER, NUMNET
+from benchmarks.rival import ALIKE, NUMNET
 from benchmarks.samples import THREADS, failure
 from benchmarks.session import worker
 
 TARGET = 0.98
 ROUNDS, SEEDS = 5, 3
 CASE = {"target": TARGET}
+LATER = "left out for time, another row of its framework was as soon in its trial or sooner"
 
 
 class Settings(NamedTuple):
@@ -47,7 +46,7 @@ def search(plan: Plan) -> None:
     for settings in TRIED if NUMNET in plan.rivals else ():
         for seed in range(SEEDS):
             plan.measure_once("search", NUMNET, settings._asdict(), seed, _search, settings, seed, plan)
-    for name in _racers(plan):
+    for name in equal.allowed(plan.store, plan.rivals, "tutorial"):
         for settings in cleared(plan):
             plan.measure_once("trial", name, settings._asdict(), 0, _trial, name, settings, plan)
 
@@ -88,26 +87,39 @@ def _worst(settings: Settings, plan: Plan) -> float:
 
 def best_for(plan: Plan, name: str) -> Settings:
     """The settings with which a rival was soonest at the mark."""
-    seconds: dict[Settings, float] = {}
-    for settings in cleared(plan):
-        sample = plan.store.current("trial", name, settings._asdict())
-        if sample and not failure(sample) and sample.value["met"]:
-            seconds[settings] = sample.value["seconds"]
+    seconds = _tried(plan, name)
     return min(seconds, key=seconds.__getitem__, default=SAFE)
 
 
+def _tried(plan: Plan, name: str) -> dict[Settings, float]:
+    """The seconds of a rival's trials that met the mark."""
+    samples = {settings: plan.store.current("trial", name, settings._asdict()) for settings in cleared(plan)}
+    return {
+        settings: sample.value["seconds"]
+        for settings, sample in samples.items()
+        if sample and not failure(sample) and sample.value["met"]
+    }
+
+
+def instead(plan: Plan) -> dict[str, str]:
+    """Who does not race, and who does in his place: of each two alike rows the one that was sooner in its trial."""
+    found = {}
+    for pair in ALIKE.items():
+        later, sooner = sorted(pair, key=lambda name: -min(_tried(plan, name).values(), default=math.inf))
+        found[later] = sooner
+    return found
+
+
 def _racers(plan: Plan) -> list[str]:
-    """Every rival that may be timed, of a framework's alike rows the better."""
-    return [name for name in equal.allowed(plan.store, plan.rivals, "tutorial") if name not in LESSER]
+    """Every rival that may be timed, but of two alike rows one, where both may be."""
+    able = equal.allowed(plan.store, plan.rivals, "tutorial")
+    return [name for name in able if instead(plan).get(name) not in able]
 
 
 def race(plan: Plan) -> None:
-    """Each rival at the settings that were the best for it."""
+    """Each rival at the settings that were the best for it; its trials have left warm whatever it keeps of them."""
     names = _racers(plan)
-    for name in CACHES.keys() & set(names):  # so that a warm cache is one
-        if not plan.store.has("race", name, CASE, 0):
-            with suppress(subprocess.SubprocessError):  # which the first round will tell
-                _race(name, 0, plan)
+    plan.leave_out("race", CASE, {late: soon for late, soon in instead(plan).items() if soon in names}, LATER)
     for i in range(min(plan.rounds, ROUNDS)):
         for name in in_turn(names, i):
             plan.measure_once("race", name, CASE, i, _race, name, i, plan)

@@ -51,7 +51,8 @@ RUNGS = [
     Rung(
         "compiled", "the same loops compiled",
         "Types are known, so that a multiplication and an addition are an instruction each; but each addition waits"
-        " for the one before it, and each step down a column of b fetches a new line of the cache for one number.",
+        " for the one before it, and where b is not turned each step down a column of it fetches a line of the cache"
+        " for one number.",
         _calling(loops.by_elements_compiled), loops.by_elements_compiled, most=PATIENCE,
     ),
     Rung(
@@ -97,7 +98,7 @@ RUNGS = [
     ),
     Rung(
         "openblas", "OpenBLAS, by NumPy",
-        "It is the reference: the same blocks, in hand-written assembly.",
+        "It is the reference: blocks of its own, in hand-written assembly.",
         openblas, threads=(1, 2), kinds=("forward", "dw", "dx", "pixels"),
     ),
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from benchmarks.figures import Figure, across, figure, inside, median, ratio
 from benchmarks.jobs.processes import TRAIN
 from benchmarks.report import markdown, products, reasons, roofline
 from benchmarks.report.markdown import in_threads, mark, number, prose, table, verdict
-from benchmarks.report.race import race_seconds
+from benchmarks.report.race import race_seconds, until_met
 from benchmarks.report.rows import Results
 from benchmarks.rival import NUMNET
 
@@ -217,9 +217,7 @@ def _memory(results: Results, why: str) -> list[Goal]:
 
 def _race(results: Results) -> list[Goal]:
     runs = results.values("race")
-    seconds = {
-        name: figure([run["marks"][-1][0] if run["met"] else math.inf for run in each]) for name, each in runs.items()
-    }
+    seconds = {name: figure([until_met(run) for run in each]) for name, each in runs.items()}
     if NUMNET not in seconds:
         return []
     why = reasons.of_race(results)

@@ -13,9 +13,10 @@ def prose(text: str) -> str:
 
 DISTURBED = "°"  # behind a figure of all rounds, where some were disturbed
 NO_FIGURE = ("-", "1")  # nothing to show, and numnet as many times as itself
-WHY = "fewer than six of its own, or of what it stands beside, were undisturbed"
-ALL_DISTURBED = f"Every figure of this table counts all rounds, since for each {WHY}."
-SOME_DISTURBED = f"{DISTURBED} marks a figure that counts all rounds, since {WHY}."
+WHY = "fewer than six of its own rounds, or of what it stands beside, were undisturbed"
+CALMEST = "counts the calmest three quarters of its rounds by the probe, six at least,"
+ALL_DISTURBED = f"Every figure of this table {CALMEST} since for each {WHY}."
+SOME_DISTURBED = f"{DISTURBED} marks a figure that {CALMEST} since {WHY}."
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

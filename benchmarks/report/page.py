@@ -64,7 +64,9 @@ def _minutes(results: Results) -> str:
             runs[run] = runs.pop(run, 0.0) + sample.value  # now the last
     minutes = {job: list(runs.values())[-1] for job, runs in parts.items()}
     told = ", ".join(f"{job} {number(found)}" for job, found in minutes.items())
-    return f"All jobs together took {sum(minutes.values()):.0f} minutes: {told}." if minutes else ""
+    commits = {list(runs)[-1][0] for job, runs in parts.items() if job != "equal"}  # which fewer files have a say in
+    apart = f", in runs of {len(commits)} commits" if len(commits) > 1 else ""
+    return f"All jobs together took {sum(minutes.values()):.0f} minutes{apart}: {told}." if minutes else ""
 
 
 def _gate(results: Results) -> str:
@@ -82,8 +84,8 @@ def _gate(results: Results) -> str:
     quiet = [ratio.quiet for ratio in ratios]
     return prose(f"""How much the probe rejects: of the turns of these jobs it called {min(shares):.0%} to
         {max(shares):.0%} disturbed, so that of the {len(quiet)} ratios to numnet in steps, sweeps and answers
-        {sum(quiet)} are of undisturbed turns alone. The others are of all turns, and what keeps them fair is that all
-        took turns.""")
+        {sum(quiet)} are of undisturbed turns alone. The others are of the calmest three quarters, six turns at
+        least, and what keeps them fair is that all took turns.""")
 
 
 COMPARED = {"step": "ms", "batch": "ms", "width": "ms", "predict": "p50"}  # jobs, and the figure that is compared
@@ -101,14 +103,16 @@ HOW = f"""## How it was measured, and how to repeat it
   use at once. Where it takes {SLOWER - 1:.0%} more than the least that it is known to take on as many cores here,
   somebody else was at work. A case goes on until each rival has had six undisturbed turns beside numnet's, or {CAP}
   rounds or its minutes are over. Whole processes, the race and the ladder are not watched; their tables say so.
-- A column of times is of medians over undisturbed rounds, or, where somebody has fewer than six of them, over all
-  rounds of everybody; a ratio to numnet is of a rival's undisturbed turns, or, where there are fewer than six, of all;
-  intervals are order statistics, which assume nothing of how times are distributed, but
-  that rounds are independent of each other; a machine that is slow for minutes makes them narrower than they should be.
+- A column of times is of medians over undisturbed rounds, or, where somebody has fewer than six of them, over the
+  calmest three quarters of everybody's; a ratio to numnet is of a rival's undisturbed turns, or, where there are fewer
+  than six, of the calmest three quarters of them. Which those are the probe alone says, and six rounds count at least:
+  where no more were taken, all of them do. Intervals are order statistics, which assume nothing of how times are
+  distributed, but that rounds are independent of each other; a machine that is slow for minutes makes them narrower
+  than they should be.
 - Every sample is kept as a line of JSON with its commit, its machine and what the probe took."""
 
 COMMANDS = """```sh
-make bench-install                                  # .venv-bench, with every rival, some 3 GB
+make bench-install                                  # .venv-bench, with every rival, some GB
 make bench                                          # everything that is lacking, then this page
 make bench JOB=step RIVALS=numnet_numba,jax_scan    # a part
 make bench-quick                                    # a look at a change, under 8 minutes, writes no page

@@ -3,22 +3,27 @@
 import statistics
 from typing import Any
 
+from benchmarks.jobs.predictions import TESTED
 from benchmarks.jobs.processes import TOLD, TRAIN
 from benchmarks.problem import TRAINING
 from benchmarks.report import products
 from benchmarks.report.markdown import in_threads, number
 from benchmarks.report.rows import Results
 from benchmarks.rival import NUMNET
+from benchmarks.samples import failure
 
 UNKNOWN = "not known"
 UNDECIDED = "undecided: the interval of their rounds has the goal within it"
 PROFILE = "a profiled step (one profile, which nobody watched)"
 LARGE = 50e6  # operations of a product: far above what a call costs
 ADAM_BYTES = 28  # a parameter: w, dw, m and v are read, w, m and v written, 4 bytes each
-SINGLE_ROW = (
-    "a single row times a turned matrix has to turn all of that: an image by itself is to get the bits that it gets "
-    "in a batch, where sums run over k in order; OpenBLAS adds up in another order there"
+SINGLE_ROW = ("dx", "1 x 784 x 512")
+TURNED = (
+    "a single row times a turned matrix has to turn all of that, since sums run over k in order however few rows there "
+    "are; that is a choice, for no prediction asks for this product: OpenBLAS adds up in another order there"
 )
+ONCE = "clocked once, which nobody watched"
+MOST = 5  # functions that are named
 
 Parts = dict[str, Any]
 
@@ -65,7 +70,7 @@ def _parts(parts: Parts, threads: int) -> str:
 
 
 def of_products(results: Results, threads: int) -> str:
-    """Large products by the peak, small ones by what a call costs, a single row by the order that its sums keep."""
+    """Large products by the peak and their copying, small ones by a call's cost, a single row by its sums' order."""
     found = products.samples_of(results, threads)
     large = [s for k, each in found.items() if "pixels" not in k[0] for s in each if s.value["flops"] >= LARGE]
     told = []
@@ -76,26 +81,59 @@ def of_products(results: Results, threads: int) -> str:
         )
         told.append(
             f"products of {LARGE / 1e6:g} MFLOP and more reach {ours:.0%} of the peak measured beside them, OpenBLAS's "
-            f"{theirs:.0%}; what numnet's lack is not known"
+            f"{theirs:.0%}; {_packing(results)}what else numnet's lack is not known"
         )
     if products.CALL in found:
         ours, theirs = (
             1e6 * statistics.median(s.value[w] for s in found[products.CALL]) for w in ("numnet", "openblas")
         )
         told.append(
-            f"a call that multiplies two numbers takes {number(ours)} µs, NumPy's {number(theirs)}, which counts for "
-            f"small products"
+            f"a call that multiplies two numbers takes {number(ours)} µs, NumPy's {number(theirs)}, which is that much "
+            f"of what small products lack; the rest is not known"
         )
-    return "; ".join([*told, SINGLE_ROW])
+    if SINGLE_ROW in found and products.share(found[SINGLE_ROW]).median < products.ENOUGH:
+        told.append(TURNED)
+    return "; ".join(told) or UNKNOWN
+
+
+def _clock(results: Results, question: str) -> dict[str, Any]:
+    """What benchmarks/clocks.py found; empty where it was not asked."""
+    found = [s.value for s in results.store.of("clock", of=question) if not failure(s)]
+    return found[-1] if found else {}
+
+
+def _packing(results: Results) -> str:
+    """The least and the largest share of a large product that copying takes."""
+    shares = [one["packing"] / one["seconds"] for one in _clock(results, "pack").get("products", ())]
+    if not shares:
+        return ""
+    return (
+        f"copying into panels and strips, by itself and on one thread, takes {min(shares):.1%} to {max(shares):.1%} of "
+        f"a large product ({ONCE}); "
+    )
 
 
 def of_process(results: Results) -> str:
-    """What `numnet.train` tells of its seconds, and the stages of numnet's row, which does a rival's work."""
+    """What `numnet.train` tells of its seconds, and the clock; else the stages of numnet's row."""
     if told := _told(results, "warm"):
         parts = ", ".join(f"{name.removesuffix('_seconds')} {number(told[name])}" for name in TOLD)
-        return f"of its seconds `python -m numnet.train` tells: {parts}; the rest is the start, the test and the end"
+        return f"of its seconds `python -m numnet.train` tells: {parts}{_stages(results)}"
     runs = results.values("process", cache="warm").get(NUMNET, [])
     return _ends([run["stages"] for run in runs if run.get("stages")])
+
+
+def _stages(results: Results) -> str:
+    """Where each stage of such a run ends, and what its steps take beside those that the suite times."""
+    found = _clock(results, "train")
+    if not found:
+        return "; the rest is the start, the test and the end"
+    ends = ", ".join(f"{name} {number(seconds)}" for name, seconds in found["stages"].items())
+    first, later, between, after = (number(found[name]) for name in ("first", "later", "between", "after"))
+    return (
+        f"; {ONCE}, the seconds from the start to the end of each stage are: {ends}; a step takes {later} ms there, "
+        f"one of the first hundred {first}, and between two of them pass {between}, where steps as the tables have "
+        f"them took {after} right after"
+    )
 
 
 def _told(results: Results, cache: str) -> dict[str, float]:
@@ -131,7 +169,21 @@ def of_compiling(results: Results) -> str:
     if None in told:
         return UNKNOWN
     warm, empty = map(number, told)
-    return f"compiling takes {empty} s of it, where the cache has everything {warm}; how that is spent is not measured"
+    return f"compiling takes {empty} s of it, where the cache has everything {warm}; {_functions(results)}"
+
+
+def _functions(results: Results) -> str:
+    """What compiling was spent on, function by function."""
+    found = _clock(results, "compile")
+    if not found:
+        return "how that is spent is not measured"
+    own = [(f"`{name}`", seconds) for name, _, seconds in found["functions"]]
+    named = ", ".join(f"{name} {number(seconds)}" for name, seconds in own[:MOST])
+    others, all_of_them = sum(seconds for _, seconds in own[MOST:]), sum(seconds for _, seconds in own)
+    return (
+        f"{ONCE}, it took {number(found['seconds'])} s: {named}, {len(own) - MOST} other functions {number(others)}, "
+        f"and what is no function's own, as importing and writing files, {number(found['seconds'] - all_of_them)}"
+    )
 
 
 def of_memory(results: Results) -> str:
@@ -142,12 +194,15 @@ def of_memory(results: Results) -> str:
     images = TRAINING * 28 * 28 / 2**20
     return (
         f"a Python that imports Numba and does nothing has {number(found[-1])} MiB at most; the training images as "
-        f"bytes weigh {number(images)}"
+        f"bytes weigh {number(images)}; in numnet's row the suite makes floats of the test images, as in every "
+        f"rival's, which weigh {number(4 * TESTED * 28 * 28 / 2**20)}; the rest is not known"
     )
 
 
 def of_one_image(results: Results) -> str:
-    """What it takes to read the weights once, and to call the products."""
+    """Its calls by the clock; else what it takes to read the weights once, and to call the products."""
+    if found := _clock(results, "predict"):
+        return _answer(found)
     profiles, calls = _profiles(results, "intended", 2), products.samples_of(results, 2).get(products.CALL, [])
     if not profiles or not calls:
         return UNKNOWN
@@ -158,6 +213,18 @@ def of_one_image(results: Results) -> str:
         f"{number(rate)} GB/s of a pass that only reads, and each of its products costs {number(call)} µs to call; "
         "the rest is not known"
     )
+
+
+def _answer(found: dict[str, Any]) -> str:
+    """What an answer's products, its other kernels and the rest take, with either set of kernels."""
+    told = []
+    for name, one in found.items():
+        done, other = (sum(us for _, flops, us in one["calls"] if bool(flops) == is_one) for is_one in (True, False))
+        told.append(
+            f"kernels {name}: products {number(done)}, activations {number(other)}, between them, with the clocks "
+            f"themselves, {number(one['between'])}, and {number(one['answer'])} in all without clocks"
+        )
+    return f"{ONCE}, an answer takes so many µs: {'; '.join(told)}"
 
 
 def of_start(results: Results) -> str:

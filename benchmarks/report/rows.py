@@ -26,7 +26,7 @@ class Results:
         return all(self.store.of(job) for job in jobs)
 
     def samples(self, job: str, part: str = "", **case: Any) -> dict[str, list[Sample]]:
-        """Each rival's samples of a case, all by one rule: where one is too often disturbed, all rounds of all count.
+        """Each rival's samples of a case, all by one rule: where one is too often disturbed, so are all rounds of all.
 
         part : names one of several figures in a value, of which then each rival has one a round: the median of the
             round's undisturbed turns, or, where one rival has too few of those, of all turns
@@ -83,7 +83,21 @@ class Results:
         if not probed:
             return "The noise probe did not watch."
         disturbed = sum(not s.quiet for s in probed)
-        return f"The noise probe watched {len(probed):,} turns, of which {disturbed:,} were disturbed."
+        taken = sorted({len(rounds(each)) for each in self._by_case(probed)}) or [0]
+        said = f"{taken[0]} rounds" if len(taken) == 1 else f"{taken[0]} to {taken[-1]} rounds"
+        return (
+            f"Everybody took {said} of a case. The noise probe watched {len(probed):,} turns, of which {disturbed:,} "
+            "were disturbed."
+        )
+
+    def _by_case(self, samples: Sequence[Sample]) -> list[list[Sample]]:
+        """The samples of each rival in each case."""
+        found: dict[str, list[Sample]] = {}
+        for s in samples:
+            if s.rival != ROOFLINE and not failure(s):
+                case = {name: it for name, it in s.case.items() if name != "turn"}
+                found.setdefault(f"{s.rival} {sorted(case.items())}", []).append(s)
+        return list(found.values())
 
     def medians(self, job: str, part: str = "", **case: Any) -> dict[str, Figure]:
         """Each rival's median, from the least on."""

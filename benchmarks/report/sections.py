@@ -38,7 +38,8 @@ def equal_work(results: Results) -> str:
         prose(f"""One file of initial weights and one order of the images feed all. Each rival's first {equal.STEPS}
             losses are held to those of numnet's textbook kernels in float64, without dropout and at an Adam epsilon of
             {equal.EPSILON:g}, so that its size and its form show; so is its loss after as many steps in one call as it
-            is timed with; with the dropout of `intended` the mean of {equal.STEPS} losses must agree to
+            is timed with (of Keras's `fit`, which is timed by whole epochs, after what those {equal.STEPS} steps leave
+            of one); with the dropout of `intended` the mean of {equal.STEPS} losses must agree to
             {equal.CLOSE_DROPPED:.0%}. A rival that is off by more than {equal.CLOSE:g} is refused. Everybody's
             weights, images and gradients are float32, and no product is rounded to fewer digits. Rivals are given the
             images shuffled once, as floats in memory, and go through them in that order in every epoch; numnet shuffles
@@ -66,9 +67,10 @@ def steps(results: Results) -> str:
             each turn with the mean of numnet's own turns right before and right after it: the median over rounds, with
             the interval that holds it with at least 95 % (of fewer than six rounds: the least and the largest): above 1
             numnet is the faster, in bold it is the slower by the whole interval. A column of milliseconds is of the
-            undisturbed rounds of everybody in it, or, where somebody has fewer than six of them, of all rounds of
-            everybody; a ratio is of a rival's undisturbed turns, or of all where there are fewer than six. GFLOP/s are
-            those of dense products: zeros that numnet skips are counted as done. {results.watched("step")}"""),
+            undisturbed rounds of everybody in it, or, where somebody has fewer than six of them, of the calmest
+            three quarters of everybody's by the probe, six at least; a ratio is of a rival's undisturbed turns, or of
+            the calmest three quarters, six at least. GFLOP/s are those of dense products: zeros that numnet skips are
+            counted as done. {results.watched("step")}"""),
         *(part for net in nets.NETS for part in (f"### `{net}`", _step_table(results, net))),
         "![Milliseconds a step of each rival](pictures/benchmark-step.png)",
         roofline.explained(results),
@@ -112,8 +114,9 @@ def _on_one_core(results: Results) -> str:
         return ""
     return prose(f"""Where threads that wait for each other share a core, they may wait for the scheduler's next look,
         every {TICK:g} ms. Keras's `fit` has its batches gathered by other threads; samples of its rows that lie within
-        {NEAR:g} ms of {TICKS} or more whole ticks, of which chance alone would make {2 * NEAR / TICK:.0%}:
-        {"; ".join(told)}.""")
+        {NEAR:g} ms of {TICKS} or more whole ticks, of which chance alone would make {2 * NEAR / TICK:.0%}; where
+        most of a row's do, it measures the scheduler, and how many times numnet's it is does not tell Keras's work from
+        that: {"; ".join(told)}.""")
 
 
 def _is_ticks(milliseconds: float) -> bool:
@@ -215,11 +218,20 @@ def installs(results: Results) -> str:
     ]
     return section(
         "## What an install weighs",
-        prose("""A package and all that it requires, by the sizes in each one's metadata, compiled Python files left
-            out. PyTorch is the build for CPUs, which PyTorch offers at an index of its own; the usual one for Linux
-            brings CUDA along and weighs several times as much."""),
+        prose(f"""A package and all that it requires, by the sizes in each one's metadata, compiled Python files left
+            out. {_torch(results)}"""),
         table(("", "MB", "packages", "the largest"), rows),
     )
+
+
+def _torch(results: Results) -> str:
+    """Which of PyTorch's builds was weighed, as far as its version tells."""
+    versions = {str(s.value.get("version", "")) for s in results.store.of("install") if s.rival == "PyTorch"}
+    if not any(versions):
+        return ""
+    version = max(versions)
+    build = "the build for CPUs" if version.endswith("+cpu") else "the usual build, which on Linux brings CUDA along"
+    return f"PyTorch is {version}, {build}."
 
 
 def sweeps(results: Results) -> str:
@@ -236,8 +248,9 @@ def sweeps(results: Results) -> str:
     return section(
         "## Other batches, other widths",
         prose("""A network of two equal hidden layers with ReLU on two threads: of 512 units at batches of 1 to 4,096,
-            and at a batch of 128 with widths of 64 to 4,096. Milliseconds a step; in brackets how many times
-            numnet's, in bold where numnet is the slower by the whole interval."""),
+            and at a batch of 128 with widths of 64 to 4,096. Beside numnet and its textbook kernels are the two
+            frameworks that are the fastest on `intended`, each in its fastest way. Milliseconds a step; in brackets how
+            many times numnet's, in bold where numnet is the slower by the whole interval."""),
         *parts,
     )
 
@@ -267,8 +280,8 @@ def neighbours(results: Results) -> str:
     ]  # fmt: skip
     return section(
         "## With a busy neighbour",
-        prose("""`intended` on two threads, alone and right after that while another process keeps one of the two cores
-            busy without a pause. In bold what is less than numnet's. The probe can't watch: the neighbour would be
-            what it sees."""),
+        prose(f"""`intended` on two threads, alone and right after that while another process keeps one of the two cores
+            busy without a pause, in {max(map(len, found.values()), default=0)} rounds. In bold what is less than
+            numnet's. The probe can't watch: the neighbour would be what it sees."""),
         table(header, [*rows, *results.absent("neighbour", len(header), "intended")]),
     )

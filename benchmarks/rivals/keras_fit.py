@@ -1,4 +1,4 @@
-"""Keras on TensorFlow as its guides write it: a Sequential model, `compile`, and `fit` over arrays.
+"""Keras on TensorFlow as its guides write it: a Sequential model, `compile`, and `fit` over tensors.
 
 Source: Keras's guide "Training and evaluation with the built-in methods".
 
@@ -27,7 +27,7 @@ class Rates(keras.optimizers.schedules.LearningRateSchedule):
 
 class Rival(rival.Rival):
     title = "Keras fit"
-    about = "all defaults, which on a CPU leave XLA out; arrays, one fit an epoch"
+    about = "defaults, which on a CPU leave XLA out, but for shuffling, which is off; over tensors, one fit an epoch"
     call_steps = 429  # a call of fit costs as much as many steps; it is meant for whole epochs
     tells_mean = True
     jit_compile: str | bool = "auto"

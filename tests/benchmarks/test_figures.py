@@ -1,6 +1,7 @@
 """Medians, ratios and intervals, on samples whose figures are worked by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -27,6 +28,20 @@ def test_disturbed_rounds_do_not_count_where_six_others_do() -> None:
 def test_with_too_few_undisturbed_rounds_all_count_and_the_figure_says_so() -> None:
     found = median(samples([3.0, 1.0, 99.0, 2.0], disturbed=(0, 2)))
     assert (found.median, found.rounds, found.quiet) == (2.5, 4, False)
+
+
+def test_where_too_few_are_undisturbed_the_calmest_three_quarters_count_and_six_at_least() -> None:
+    """Of 14 the 11 of the least probe, at 4 to 14, of which the interval is the 2nd to the 10th; of 8 six; of 5 all."""
+    rounds = [
+        Sample("step", "a", {}, i, 1.0 + i, float(14 - i), False, "c", "m", "s")
+        for i in (3, 13, 0, 7, 9, 1, 12, 5, 10, 2, 8, 6, 11, 4)
+    ]
+    assert median(rounds)[:4] == (9.0, 5.0, 13.0, 11)
+    assert [median(sorted(rounds, key=lambda s: s.value)[:n])[:4] for n in (8, 5)] == [(5.5, 3, 8, 6), (3, 1, 5, 5)]
+    ratios = ratio(rounds, [replace(s, value=1.0, probe=0.0) for s in rounds])
+    assert ratios[:4] == (9.0, 5.0, 13.0, 11)
+    quiet = [replace(s, quiet=s.value < 7) for s in rounds]  # six, and the probe has no say
+    assert median(quiet)[:4] == (3.5, 1.0, 6.0, 6)
 
 
 def turns(values: list[float], round: int, disturbed: tuple[int, ...] = ()) -> list[Sample]:

@@ -6,13 +6,14 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("threadpoolctl", reason="the benchmark suite's own library is not installed")
 
-from benchmarks import check, nets, products, session
+from benchmarks import check, clocks, nets, packing, products, session
 from benchmarks.cores import at_once
 from benchmarks.jobs import races
 from benchmarks.jobs.processes import run
@@ -152,6 +153,71 @@ def test_each_rival_races_at_the_settings_that_were_soonest_for_it(tmp_path: Pat
         store.add(Sample("trial", "keras_fit", settings._asdict(), 0, told | {"met": False}, commit=commit("trial")))
     assert races.best_for(plan, "jax_scan") == of_512
     assert races.best_for(plan, "keras_fit") == races.SAFE  # who met the mark with none
+
+
+def test_of_alike_rows_the_sooner_in_its_trial_races_and_the_other_is_a_row(tmp_path: Path) -> None:
+    """jax_jit met the mark sooner than jax_scan; of TensorFlow's two neither was tried, and the loop races."""
+    store = Store(tmp_path)
+    for seed in range(races.SEEDS):
+        store.add(Sample("search", "numnet_numba", races.SAFE._asdict(), seed, 0.99, commit=commit("search")))
+    names = ("jax_jit", "jax_scan", "tensorflow_xla", "tensorflow_loop")
+    for name in names:
+        told = {"refusal": "", "title": name.upper()}
+        store.add(Sample("equal", name, {"net": "tutorial"}, 0, told, commit=commit("equal")))
+    for name, seconds in (("jax_jit", 5.0), ("jax_scan", 6.0)):
+        value = {"seconds": seconds, "met": True}
+        store.add(Sample("trial", name, races.SAFE._asdict(), 0, value, commit=commit("trial")))
+    plan = Plan(store, names, 6, tmp_path)
+    assert races.instead(plan) == {"jax_scan": "jax_jit", "tensorflow_xla": "tensorflow_loop"}
+    assert races._racers(plan) == ["jax_jit", "tensorflow_loop"]
+    assert races._racers(Plan(store, ("jax_scan",), 6, tmp_path)) == ["jax_scan"], "nobody is there in its place"
+    for _ in range(2):
+        plan.leave_out("race", races.CASE, races.instead(plan) | {"torch_compiled": "torch_eager"}, "later")
+    assert len((tmp_path / "race.jsonl").read_text().splitlines()) == 2
+    left = {s.rival: s.value["failed"] for s in store.samples if s.job == "race"}
+    assert left == {"jax_scan": "later: JAX_JIT", "tensorflow_xla": "later: TENSORFLOW_LOOP"}
+
+
+def test_seconds_of_what_is_within_are_not_counted_twice() -> None:
+    """a runs from 0 to 10 and calls b from 2 to 5, which calls a from 3 to 4; b again from 12 to 13."""
+    events = [
+        (0.0, True, "a"), (2.0, True, "b"), (3.0, True, "a"), (4.0, False, "a"), (5.0, False, "b"), (10.0, False, "a"),
+        (12.0, True, "b"), (13.0, False, "b"),
+    ]  # fmt: skip
+    assert clocks.own_seconds(events) == {"a": 2 + 1 + 5, "b": 1 + 1 + 1}
+
+
+def clocked(question: str, folder: Path) -> dict[str, Any]:
+    command = (sys.executable, "-m", "benchmarks.clocks", question, "--folder", str(folder))
+    found: dict[str, Any] = json.loads(
+        subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    )
+    return found
+
+
+@pytest.mark.slow
+def test_the_stages_of_a_run_end_one_after_the_other(tmp_path: Path) -> None:
+    found = clocked("train", tmp_path)
+    ends = [found["stages"][name] for name in ("start", "data", "compile", "train", "test", "end")]
+    assert ends == sorted(ends)
+    steps = 1e-3 * (100 * found["first"] + 900 * found["later"] + 1000 * found["between"])
+    assert steps == pytest.approx(ends[3] - ends[2], rel=0.5), "1,000 steps are what training is"
+
+
+@pytest.mark.slow
+def test_of_an_answer_every_kernel_is_clocked(tmp_path: Path) -> None:
+    """Four products, of 784 x 512, 512 x 256, 256 x 128 and 128 x 10, and three ReLUs."""
+    for one in clocked("predict", tmp_path).values():
+        flops = [flops for _, flops, _ in one["calls"]]
+        assert flops == [2 * 784 * 512, 0, 2 * 512 * 256, 0, 2 * 256 * 128, 0, 2 * 128 * 10]
+        assert one["answer"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", clocks.KINDS)
+def test_copying_is_a_part_of_a_product(kind: str) -> None:
+    found = packing.clocked(kind, (128, 784, 512), passes=1)
+    assert 0 < found["packing"] < found["seconds"]
 
 
 def test_a_process_that_fails_keeps_its_last_words() -> None:

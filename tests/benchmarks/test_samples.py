@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("threadpoolctl", reason="the benchmark suite's own library is not installed")
 
-from benchmarks import equal, samples
+from benchmarks import equal, run, samples
 from benchmarks.figures import beside
 from benchmarks.pairs import take_turns
 from benchmarks.plan import Plan
@@ -79,6 +79,42 @@ def test_a_part_measured_anew_does_not_take_the_place_of_the_whole(tmp_path: Pat
     store.add(Sample("step", "b", CASE, 0, 2.0, commit="newer"))
     assert {s.commit for s in store.of("step", net="tutorial")} == {"newer"}
     assert store.of("step", net="intended") == []
+
+
+def test_a_whole_run_takes_the_place_of_one_with_more_rivals(tmp_path: Path) -> None:
+    """`older` has a and b; `newer` leaves b out, and counts once it is whole; a part of it after that does not."""
+    store = Store(tmp_path)
+    for job in ("search", "trial"):  # trials are part of the search
+        for commit, rival in (("older", "a"), ("older", "b"), ("newer", "a")):
+            store.add(Sample(job, rival, CASE, 0, 1.0, commit=commit))
+    store.add(Sample("whole", "search", {}, 0, True, commit="older"))
+    assert [{s.commit for s in store.of(job)} for job in ("search", "trial")] == [{"older"}] * 2
+    store.add(Sample("whole", "search", {}, 0, True, commit="newer"))
+    store.add(Sample("whole", "step", {}, 0, True, commit="older"))
+    store.add(Sample("search", "a", CASE, 0, 1.0, commit="newest"))
+    assert [{s.commit for s in store.of(job)} for job in ("search", "trial")] == [{"newer"}] * 2
+
+
+def test_a_run_is_marked_whole_once_and_only_where_nobody_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "JOBS", {"equal": lambda plan: None, "start": lambda plan: None})
+    for flags in (["--rivals", "jax_scan"], ["--rounds", "1"], ["--quick"]):
+        run.main([*flags, "--results", str(tmp_path)])
+    assert Store(tmp_path).samples == []
+    for _ in range(2):
+        run.main(["--results", str(tmp_path)])
+    assert [(s.job, s.rival) for s in Store(tmp_path).samples] == [("whole", "equal"), ("whole", "start")]
+    assert len((tmp_path / "whole.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_run_that_was_given_up_is_not_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def give_up(plan: Plan) -> None:
+        raise Unable("no numnet")
+
+    monkeypatch.setattr(run, "JOBS", {"equal": lambda plan: None, "step": give_up})
+    assert run.main(["--results", str(tmp_path)]) == 1
+    assert [s.rival for s in Store(tmp_path).samples] == ["equal"]
 
 
 def test_who_is_disturbed_is_told_by_the_least_that_the_probe_ever_took(tmp_path: Path) -> None:
