@@ -42,6 +42,11 @@ def flat_tile(start: Any, a: Any, b: Any, b_row: int, out: Any, columns: int, pl
 
 
 @serial
+def dot(a: Any, b: Any, count: int, out: Any) -> None:
+    out[0] = vector.dot(at(a, 0), at(b, 0), count)
+
+
+@serial
 def move(source: Any, columns: int, out: Any, room: int) -> None:
     vector.move(at(source, 0), columns, at(out, 0), room)
 
@@ -110,6 +115,17 @@ def test_flat_tile(columns: int, count: int, gap: int, share: float, seed: int) 
         routine(start, a, b.ravel(), columns + gap, out.ravel(), columns, places, len(places))
     visited = abs(a[places]).astype(float) @ abs(b[places, :columns])
     assert_close(found, double, (len(places) + 1) * EPS * (abs(start) + visited)[None])
+
+
+@USUAL
+@given(count=st.integers(0, 10 * LANES), seed=SEEDS)
+def test_dot(count: int, seed: int) -> None:
+    """What lies behind the rows' ends is no part of it."""
+    a, b = draws(seed, count), draws(seed + 1, count)
+    found = nothing(1)
+    dot(np.append(a, nothing(LANES)), np.append(b, nothing(LANES)), count, found)
+    bound = (count + 1) * EPS * (abs(a).astype(float) @ abs(b))
+    assert abs(found[0] - vector._dot(a, b, count)) <= bound
 
 
 @USUAL
