@@ -17,11 +17,6 @@ UNDECIDED = "undecided: the interval of their rounds has the goal within it"
 PROFILE = "a profiled step (one profile, which nobody watched)"
 LARGE = 50e6  # operations of a product: far above what a call costs
 ADAM_BYTES = 28  # a parameter: w, dw, m and v are read, w, m and v written, 4 bytes each
-SINGLE_ROW = ("dx", "1 x 784 x 512")
-TURNED = (
-    "a single row times a turned matrix has to turn all of that, since sums run over k in order however few rows there "
-    "are; that is a choice, for no prediction asks for this product: OpenBLAS adds up in another order there"
-)
 ONCE = "clocked once, which nobody watched"
 MOST = 5  # functions that are named
 
@@ -70,7 +65,7 @@ def _parts(parts: Parts, threads: int) -> str:
 
 
 def of_products(results: Results, threads: int) -> str:
-    """Large products by the peak and their copying, small ones by a call's cost, a single row by its sums' order."""
+    """Large products by the peak and their copying, small ones by a call's cost."""
     found = products.samples_of(results, threads)
     large = [s for k, each in found.items() if "pixels" not in k[0] for s in each if s.value["flops"] >= LARGE]
     told = []
@@ -91,8 +86,6 @@ def of_products(results: Results, threads: int) -> str:
             f"a call that multiplies two numbers takes {number(ours)} µs, NumPy's {number(theirs)}, which is that much "
             f"of what small products lack; the rest is not known"
         )
-    if SINGLE_ROW in found and products.share(found[SINGLE_ROW]).median < products.ENOUGH:
-        told.append(TURNED)
     return "; ".join(told) or UNKNOWN
 
 
