@@ -112,8 +112,8 @@ def instead(plan: Plan) -> dict[str, str]:
 
 def _racers(plan: Plan) -> list[str]:
     """Every rival that may be timed, but of two alike rows one, where both may be."""
-    able = equal.allowed(plan.store, plan.rivals, "tutorial")
-    return [name for name in able if instead(plan).get(name) not in able]
+    able, others = equal.allowed(plan.store, plan.rivals, "tutorial"), instead(plan)
+    return [name for name in able if others.get(name) not in able]
 
 
 def race(plan: Plan) -> None:
