@@ -39,7 +39,7 @@ FLAT_WIDTH = FLAT_TILE * LANES
 # twice this second cache, twice the rows gained nothing.
 FIRST_CACHE, SECOND_CACHE = 2**15 // 4, 2**18 // 4
 # A panel may have all of the first cache, though a strip of `a` stays there, too: it is read in order, so that what was
-# pushed out is back before its turn. Half as deep, large products pass over out twice as often and are a tenth slower.
+# pushed out is back before its turn. Half as deep, large products would pass over out twice as often.
 DEPTH = FIRST_CACHE // WIDTH
 FLAT_DEPTH = FIRST_CACHE // FLAT_WIDTH
 ROWS = SECOND_CACHE // 2 // DEPTH // 4 * 3  # of one half, a quarter for the panels that stream through

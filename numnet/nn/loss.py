@@ -13,7 +13,8 @@ def cross_entropy(
     loss = 1/B * sum_b -log softmax(logits[b])[labels[b]], in nats; a network that knows nothing has log(C).
     The mean's 1/B is here and nowhere else: every gradient further back is a plain sum.
 
-    logits : float (B, C)    labels : int (B,), 0 .. C-1    dlogits : float (B, C), (softmax(logits) - target) / B
+    logits : float (B, C)    labels : int (B,), 0 .. C-1, which nobody looks at here: `fit` and `evaluate` do
+    dlogits : float (B, C), (softmax(logits) - target) / B
     smoothing : s, 0 <= s < 1, of training alone: target = (1 - s) * onehot + s / C
     """
     losses = np.empty(len(labels), logits.dtype)
