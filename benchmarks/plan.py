@@ -63,13 +63,19 @@ class Plan:
         for name, reason in reasons.items():
             self.keep(job, name, case, 0, {"failed": reason})
 
-    def leave_out(self, job: str, case: Case, instead: Mapping[str, str], reason: str) -> None:
-        """Keep that some rivals take no part in a case, each with the one that stands there instead, and why."""
-        for name, other in instead.items():
-            told = self.store.current("equal", other, {"net": "tutorial"})
-            title = told.value.get("title", other) if told else other
-            if name in self.rivals and not self.store.has(job, name, case, 0):
+    def leave_out(
+        self, job: str, case: Case, able: Sequence[str], instead: Mapping[str, str], reason: str
+    ) -> list[str]:
+        """Who takes part in a case: all who are able, but nobody beside the one that stands there instead of him.
+
+        Keeps of each who is left out that he is, and why.
+        """
+        for name in (name for name in able if instead.get(name) in able):
+            told = self.store.current("equal", instead[name], {"net": "tutorial"})
+            title = told.value.get("title", instead[name]) if told else instead[name]
+            if not self.store.has(job, name, case, 0):
                 self.keep(job, name, case, 0, {"failed": f"{reason}: {title}"})
+        return [name for name in able if instead.get(name) not in able]
 
     def turns(self, job: str, case: Case, names: Collection[str], minutes: float) -> Iterator[tuple[int, list[str]]]:
         """Each round that is still to be taken, and who takes a turn in it, in the order that is drawn for it.

@@ -69,6 +69,9 @@ class Rival(ABC):
     def predict(self, images: FloatArray) -> FloatArray:
         """Scores, float32 (N, classes), of images, float32 (N, 784): NumPy in, NumPy out. Dropout is off."""
 
+    def compile_answers(self) -> None:  # noqa: B027  a rival need not
+        """Have done, before many predictions are asked for, what does not pay for the one of a test."""
+
     def settings(self) -> dict[str, Any]:
         """What the framework made of the settings that it was given, where it may make something else of them."""
         return {}

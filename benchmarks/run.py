@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.jobs import JOBS
 from benchmarks.plan import Plan
 from benchmarks.rival import NAMES, NUMNET, Unable
-from benchmarks.samples import RESULTS, ROOT, Store
+from benchmarks.samples import RESULTS, ROOT, Store, commit, commit_now
 
 ROUNDS, CAP = 6, 14  # six undisturbed ones hold a median with 95 %
 QUICK_ROUNDS = 3
@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     plan = Plan(Store(args.results), rivals, rounds, ROOT / "build" / "bench", cap)
     code = 0
     for job in JOBS:
+        commit(job)  # of the code that this process has read, and reads from now on
+    for job in JOBS:
         if job in jobs or job == "equal":  # nobody is timed whose work was not found equal
             began, had = time.perf_counter(), len(plan.store.samples)
             try:
@@ -52,6 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             except (Unable, subprocess.SubprocessError, OSError) as reason:  # numnet itself, or it would be a row
                 print(f"{job}: given up: {reason}", file=sys.stderr)
                 code, is_whole = 1, False  # nor is what comes after a part of a whole run
+            if commit_now(job) != commit(job):
+                plan.store.take_back(job)
+                print(f"{job}: the code was changed while it was measured: its samples are removed", file=sys.stderr)
+                return 1
             minutes = (time.perf_counter() - began) / 60
             print(f"{job}: done in {minutes:.1f} minutes", flush=True)
             if len(plan.store.samples) > had:

@@ -25,7 +25,10 @@ PACKAGES = ("numnet", "numpy", "numba", "llvmlite", "tensorflow-cpu", "keras", "
 
 # of benchmarks/: what changes no figure, and what besides numnet decides whether a rival's work is equal
 WITHOUT_A_CLOCK = ("results", "report", "accuracy", "check.py", "own_digits.py")
-OF_EQUALITY = ("rivals", "problem.py", "nets.py", "equal.py", "worker.py", "session.py", "requirements.txt")
+OF_EQUALITY = (
+    "__init__.py", "rival.py", "rivals", "problem.py", "nets.py", "equal.py", "worker.py", "session.py",
+    "requirements.txt", "constraints.txt",
+)  # fmt: skip
 
 THREADS = 2  # of all jobs that do not compare numbers of threads
 SLOWER = 1.15  # times the probe's least, from which on cores count as disturbed; a busy sibling makes it 1.8
@@ -36,6 +39,11 @@ SESSION = uuid.uuid4().hex[:8]  # of this process: what two runs measured is nev
 
 @cache
 def commit(job: str) -> str:
+    """What `commit_now` was when this process asked first."""
+    return commit_now(job)
+
+
+def commit_now(job: str) -> str:
     """The last commit that changed what a job measures, or how; with a + and a digest where there are changes since."""
     how = [f"benchmarks/{name}" for name in OF_EQUALITY]
     if job != "equal":
@@ -150,6 +158,16 @@ class Store:
         with (self.folder / f"{sample.job}.jsonl").open("a") as file:
             file.write(json.dumps(asdict(sample), sort_keys=True) + "\n")
         self._remember(sample)
+
+    def take_back(self, job: str) -> None:
+        """Remove what this process has added of a job, and of what is measured within its run."""
+        jobs = {job} | {part for part, whole in RUN_WITH.items() if whole == job}
+        for file in (found for name in jobs if (found := self.folder / f"{name}.jsonl").exists()):
+            kept = [asdict(sample) for sample in _read(file) if sample.session != SESSION]
+            new = file.with_suffix(".new")
+            new.write_text("".join(json.dumps(sample, sort_keys=True) + "\n" for sample in kept))
+            new.replace(file)
+        self._samples = {key: s for key, s in self._samples.items() if s.session != SESSION or s.job not in jobs}
 
     def mark_whole(self, job: str) -> None:
         """Say that a job was run whole: all its rounds, with every rival, by this code on this machine."""

@@ -48,6 +48,10 @@ class Session:
         self.next_step += count
         return found["seconds"], found["loss"]
 
+    def compile_answers(self) -> None:
+        """Tell it that many predictions are to come."""
+        self._ask(do="compile answers")
+
     def predict(self, rows: int, times: int) -> list[float]:
         """Seconds of each of so many predictions of so many images."""
         seconds: list[float] = self._ask(do="predict", rows=rows, times=times)["seconds"]

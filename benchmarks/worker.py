@@ -85,6 +85,9 @@ def serve(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 began = time.perf_counter()
                 loss = train(rival, first, count)
                 yield {"seconds": time.perf_counter() - began, "loss": loss}
+            case {"do": "compile answers"}:
+                rival.compile_answers()
+                yield {}
             case {"do": "predict", "rows": rows, "times": times}:
                 yield {"seconds": [_time_prediction(rival, test.images, rows, i) for i in range(times)]}
             case {"do": "accuracy"}:
@@ -132,7 +135,8 @@ def race(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     marks = []
     for first in range(0, len(rival.problem.learning_rates), rival.problem.batches):
         rival.train(first, min(rival.problem.batches, len(rival.problem.learning_rates) - first))
-        marks.append((since_start(), accuracy(rival.predict(test.images), test.labels)))
+        found = accuracy(rival.predict(test.images), test.labels)  # before the clock is read: it is part of the race
+        marks.append((since_start(), found))
         if marks[-1][1] >= args.target:
             break
     yield {"stages": stages, "marks": marks, "met": marks[-1][1] >= args.target}

@@ -52,8 +52,8 @@ def _milliseconds(run: Session, count: int) -> float:
 def neighbour(plan: Plan) -> None:
     """Milliseconds a step alone and while another process keeps one of the two cores busy, of all who may be timed."""
     case = {"net": "intended", "threads": THREADS}
-    allowed = [name for name in equal.allowed(plan.store, plan.rivals, "intended") if name not in ALIKE]
-    plan.leave_out("neighbour", case, ALIKE, SHORT)
+    able = equal.allowed(plan.store, plan.rivals, "intended")
+    allowed = plan.leave_out("neighbour", case, able, ALIKE, SHORT)
     lacking = plan.lacking("neighbour", case, allowed, ROUNDS)
     if not lacking:
         return

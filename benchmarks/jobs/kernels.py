@@ -20,17 +20,18 @@ def products(plan: Plan) -> None:
     """Each shape on one thread and on two."""
     rounds = PRODUCT_ROUNDS if plan.cap > plan.rounds else plan.rounds
     for threads in (1, 2):
-        if not plan.store.has("products", "numnet", {"threads": threads}, 0):
+        done = {"threads": threads, "rounds": rounds}
+        if not plan.store.has("products", "numnet", done, 0):
             for line in _lines("products", "--threads", str(threads), "--rounds", str(rounds)):
                 case = {name: line.pop(name) for name in ("kind", "shape", "threads")}
                 plan.keep("products", "numnet", case, line.pop("round"), line, line.pop("probe"))
-            plan.keep("products", "numnet", {"threads": threads}, 0, "all rounds taken")
+            plan.keep("products", "numnet", done, 0, "all rounds taken")
 
 
 def ladder(plan: Plan) -> None:
     """Each rung and product, verified and timed."""
-    flags = ("ladder", "--rounds", str(min(plan.cap, LADDER_ROUNDS)))
-    plan.measure_once("ladder", "numnet", {}, 0, _all_lines, *flags)
+    rounds = min(plan.cap, LADDER_ROUNDS)
+    plan.measure_once("ladder", "numnet", {"rounds": rounds}, 0, _all_lines, "ladder", "--rounds", str(rounds))
 
 
 def parts(plan: Plan) -> None:

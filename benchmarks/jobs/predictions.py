@@ -17,10 +17,8 @@ WARM_UP = 20
 MINUTES = 2.0
 # Who predicts by the very code of another is not measured again.
 SAME = {
-    "tensorflow_xla": "tensorflow_function",
-    "tensorflow_loop": "tensorflow_function",
+    "tensorflow_loop": "tensorflow_xla",
     "keras_steps": "keras_fit",
-    "torch_compiled": "torch_eager",
     "jax_scan": "jax_jit",
 }
 
@@ -41,6 +39,7 @@ def predict(plan: Plan) -> None:
 
 
 def _prepare(session: Session) -> "partial[Value]":
+    session.compile_answers()
     session.predict(1, WARM_UP)
     session.predict(TESTED, 2)
     return partial(_sample, session)

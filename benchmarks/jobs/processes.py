@@ -36,8 +36,8 @@ LOOK = 0.02  # seconds between two looks at a process's memory
 def process(plan: Plan) -> None:
     """1,001 steps of `tutorial` and a test, as a process: `train` is `python -m numnet.train` itself."""
     problem = nets.of_recipe("tutorial", plan.folder)
-    allowed = [name for name in equal.allowed(plan.store, plan.rivals, "tutorial") if name not in ALIKE]
-    plan.leave_out("process", {"cache": "warm"}, ALIKE, SHORT)
+    able = equal.allowed(plan.store, plan.rivals, "tutorial")
+    allowed = plan.leave_out("process", {"cache": "warm"}, able, ALIKE, SHORT)
     commands = {name: worker(name, problem, THREADS, "whole") for name in allowed}
     if NUMNET in commands:
         commands[TRAIN] = [sys.executable, "-m", "numnet.train", "--threads", str(THREADS), "--json"]

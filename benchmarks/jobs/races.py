@@ -110,16 +110,10 @@ def instead(plan: Plan) -> dict[str, str]:
     return found
 
 
-def _racers(plan: Plan) -> list[str]:
-    """Every rival that may be timed, but of two alike rows one, where both may be."""
-    able, others = equal.allowed(plan.store, plan.rivals, "tutorial"), instead(plan)
-    return [name for name in able if others.get(name) not in able]
-
-
 def race(plan: Plan) -> None:
     """Each rival at the settings that were the best for it; its trials have left warm whatever it keeps of them."""
-    names = _racers(plan)
-    plan.leave_out("race", CASE, {late: soon for late, soon in instead(plan).items() if soon in names}, LATER)
+    able = equal.allowed(plan.store, plan.rivals, "tutorial")
+    names = plan.leave_out("race", CASE, able, instead(plan), LATER)
     for i in range(min(plan.rounds, ROUNDS)):
         for name in in_turn(names, i):
             plan.measure_once("race", name, CASE, i, _race, name, i, plan)

@@ -32,7 +32,7 @@ def _scale_by_mask(part: int, parts: int, x: FloatArray, mask: BoolArray, out: F
     mine = stretch(part, parts, len(x))
     x, mask, out, scale = x[mine], mask[mine], out[mine], scalars[0]
     for i in range(len(x)):
-        out[i] = x[i] * (scale if mask[i] else 0 * scale)
+        out[i] = x[i] * (scale * mask[i])
 
 
 def softmax_cross_entropy(

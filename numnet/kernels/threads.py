@@ -110,17 +110,19 @@ def _address(kernel: Any, arguments: tuple[Any, ...]) -> int:
 
 @cache
 def _team() -> Team:
-    """Once, before threads first work: start them, and notice a fork."""
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_mark_forked)
+    """Once, before threads first work: start them."""
     return Team(max_threads() - 1)
 
 
 def _mark_forked() -> None:
-    """In a child: the helpers did not come along, and whoever held the lock did not either."""
+    """In a child: if there were helpers, they did not come along, and whoever held the lock did not either."""
     global _forked
-    _forked = True
+    _forked = _forked or _team.cache_info().currsize > 0
     exclusive._at_fork_reinit()  # type: ignore[attr-defined]  # as threading.py does with its own
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_mark_forked)
 
 
 def set_threads(count: int) -> None:

@@ -55,6 +55,24 @@ def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
     assert [s.round for s in Store(tmp_path).samples] == [0]
 
 
+def test_what_was_measured_while_the_code_changed_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what was measured within its run; what an earlier run had kept stays."""
+    store = Store(tmp_path)
+    kept = Sample("search", "a", CASE, 0, 1.0, session="earlier")
+    store.add(kept)
+
+    def change(plan: Plan) -> None:
+        plan.keep("search", "a", CASE, 1, 2.0)
+        plan.keep("trial", "a", CASE, 0, 3.0)
+        monkeypatch.setattr(run, "commit_now", lambda job: "another")
+
+    monkeypatch.setattr(run, "JOBS", {"search": change, "race": lambda plan: pytest.fail("it went on")})
+    assert run.main(["--jobs", "search,race", "--results", str(tmp_path)]) == 1
+    assert Store(tmp_path).samples == [kept]
+
+
 def test_a_failure_is_a_sample_with_its_reason(tmp_path: Path) -> None:
     def fail() -> tuple[float, None]:
         raise Unable("no compiler\nhere")
