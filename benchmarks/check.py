@@ -16,9 +16,10 @@ from benchmarks.plan import Plan
 from benchmarks.report.markdown import in_threads
 from benchmarks.report.rows import Results
 from benchmarks.rival import NUMNET, TEXTBOOK
-from benchmarks.samples import RESULTS, THREADS, Store
+from benchmarks.samples import RESULTS, THREADS, Store, machine
 
 ROUNDS = 30  # of the two alone: half a minute for a case
+REMEDY = "run `make bench JOB=step,predict` with the code before the change, and hold the change against that"
 MARGIN = 0.10  # of the ratio: what two quiet runs of the same code have differed by
 CASES = {
     **{
@@ -33,6 +34,9 @@ CASES = {
 def main() -> int:
     """Measure, compare, print a line for each figure; the exit code."""
     committed = Results(Store(RESULTS))
+    if reason := unlike(committed):
+        print(reason, file=sys.stderr)
+        return 2
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder) / "results")
         for job in ("equal", "step", "predict"):
@@ -41,6 +45,16 @@ def main() -> int:
             print(f"numnet does other work than its textbook: {refused}")
             return 1
         return judge(committed, Results(store))
+
+
+def unlike(committed: Results) -> str:
+    """Why the committed results judge nothing here; empty where they are of cores like these."""
+    here = machine()
+    known = committed.store.environments()
+    theirs = {known.get(s.environment, s.environment) for each in committed.samples("step").values() for s in each}
+    if any(text.startswith(here) for text in theirs):
+        return ""
+    return f"the committed results are of {'; '.join(sorted(theirs)) or 'no machine'}, and this is {here}: {REMEDY}"
 
 
 def judge(committed: Results, now: Results) -> int:

@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from numnet.kernels import FloatArray
 
-TEST_SECONDS = 0.5
+TEST_SECONDS = 2.0
+SIDE = 28  # pixels: in a larger picture places near its end have too few digits behind the point
+FEW = 64  # numbers at least in an answer for one image: of fewer the norm may happen to be next to nothing
 CLOSE = 1e-5  # of the right result's norm: 600 roundings of a sum, 6e-8 up or down, come to 1.5e-6
 
 
@@ -27,12 +29,23 @@ def main(argv: Sequence[str] | None) -> int:
     parser = Parser("numnet doctor", "Versions, CPU, threads, cache folder, and a self-test.")
     parser.add_argument("--json", action="store_true", help="print one line of JSON and nothing else")
     args = parser.parse_args(argv)
-    findings = {**_versions(), **_machine(), **_kernels(), **_self_test()}
+    findings: dict[str, Any] = {}
+    for look in (_versions, _machine, _kernels, _self_test):
+        found = _found(look)
+        findings |= found
+        if not args.json:  # at once: the next may take the process down
+            print("\n".join(f"{name.replace('_', ' '):<18} {value}" for name, value in found.items()), flush=True)
     if args.json:
         print(json.dumps(findings))
-    else:
-        print("\n".join(f"{name.replace('_', ' '):<18} {value}" for name, value in findings.items()))
-    return 0 if findings["self_test"] == "passed" else 1
+    return 0 if findings.get("self_test") == "passed" else 1
+
+
+def _found(look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What a look finds; or that it fails, by whatever error, since that is what the doctor is asked for."""
+    try:
+        return look()
+    except Exception as error:
+        return {look.__name__.strip("_"): f"FAILED: {type(error).__name__}: {' '.join(str(error).split())}"}
 
 
 def _versions() -> dict[str, Any]:
@@ -84,7 +97,7 @@ def _self_test() -> dict[str, Any]:
     checked, speeds, ends = 0, [0.0], math.inf
     while time.perf_counter() < ends or checked == 0:
         m, k, n = (int(size) for size in rng.integers(1, 600, 3))
-        for name, arguments in _cases(rng, m, k, n):
+        for name, arguments in (*_cases(rng, m, k, n), *_products(rng, 1, k, n + FEW)):
             right = [a.astype(float) if a.dtype == np.float32 else a for a in map(np.asarray, arguments)]
             getattr(exact, name)(*right)
             before = time.perf_counter()
@@ -92,7 +105,7 @@ def _self_test() -> dict[str, Any]:
             if name == "matmul" and arguments[0].all():
                 speeds.append(2 * m * k * n / (time.perf_counter() - before) / 1e9)
             pairs = zip(arguments, right, strict=True)
-            if not all(np.linalg.norm(a - b) <= CLOSE * np.linalg.norm(b) for a, b in pairs):
+            if not all(np.linalg.norm(np.subtract(a, b, dtype=float)) <= CLOSE * np.linalg.norm(b) for a, b in pairs):
                 return {"self_test": f"FAILED: {name} is wrong, for sizes {m}, {k}, {n}"}
         checked += 1
         ends = min(ends, time.perf_counter() + TEST_SECONDS)  # the first round, which compiles, is not in it
@@ -103,20 +116,41 @@ def _cases(rng: "np.random.Generator", m: int, k: int, n: int) -> Iterator[tuple
     """A call of each kind of kernel: its name and arguments, arrays float32; products also of mostly zeros."""
     import numpy as np
 
-    def normal(*shape: int) -> "FloatArray":
-        return rng.standard_normal(shape).astype(np.float32)
+    x, y, out, bytes_ = _normal(rng, m, k), _normal(rng, m, k), _zeros(m, k), rng.integers(0, 256, (m, k), np.uint8)
+    yield from _products(rng, m, k, n)
+    yield "sum_rows", (x, _zeros(k))
+    for name in ("relu", "tanh", "sigmoid"):
+        yield name, (x, out)
+        yield f"{name}_backward", (x, y, out)
+    yield "scale_by_mask", (x, rng.random((m, k)) < 0.9, 1.1, out)
+    yield "softmax_cross_entropy", (x, rng.integers(0, k, m), 1 / m, 0.1, _zeros(m), out)
+    yield "sgd", (*(_normal(rng, m * k) for _ in range(3)), 0.1, 0.9)
+    yield "adam", (*(_normal(rng, m * k) for _ in range(3)), _normal(rng, m * k) ** 2, 0.001, 0.9, 0.999, 1e-8)
+    yield "pixels_to_floats", (bytes_, out)
+    pictures = rng.integers(0, 256, (m, SIDE, SIDE), np.uint8)
+    affine, knots = np.float32(0.1) * _normal(rng, m, 2, 3), _normal(rng, m, 2, 7, 7)
+    affine += np.eye(2, 3, dtype=np.float32)
+    yield "distort", (pictures, affine, knots, _normal(rng, SIDE, 7), _normal(rng, SIDE, 7), _zeros(m, SIDE**2))
 
-    def zeros(*shape: int) -> "FloatArray":
-        return np.zeros(shape, np.float32)
 
-    x = normal(m, k)
+def _products(rng: "np.random.Generator", m: int, k: int, n: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    x = _normal(rng, m, k)
     for a in (x, x * (rng.random((m, k)) < 0.2)):  # of an image's pixels about so many are not 0
-        yield "matmul", (a, normal(k, n), normal(n), zeros(m, n))
-        yield "matmul_at", (a, normal(m, n), zeros(k, n))
-        yield "matmul_bt", (a, normal(n, k), zeros(m, n))
-    yield "relu", (x, zeros(m, k))
-    yield "softmax_cross_entropy", (x, rng.integers(0, k, m), 1 / m, 0.1, zeros(m), zeros(m, k))
-    yield "adam", (normal(m * k), normal(m * k), normal(m * k), normal(m * k) ** 2, 0.001, 0.9, 0.999, 1e-8)
+        yield "matmul", (a, _normal(rng, k, n), _normal(rng, n), _zeros(m, n))
+        yield "matmul_at", (a, _normal(rng, m, n), _zeros(k, n))
+        yield "matmul_bt", (a, _normal(rng, n, k), _zeros(m, n))
+
+
+def _normal(rng: "np.random.Generator", *shape: int) -> "FloatArray":
+    import numpy as np
+
+    return rng.standard_normal(shape).astype(np.float32)
+
+
+def _zeros(*shape: int) -> "FloatArray":
+    import numpy as np
+
+    return np.zeros(shape, np.float32)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,13 @@ def test_the_doctor_passes_this_machine_and_says_what_it_is(
     assert findings["python"].startswith(platform.python_version())
 
 
-@pytest.mark.parametrize("name", ["matmul", "matmul_at", "matmul_bt", "relu", "softmax_cross_entropy", "adam"])
+KERNELS = [
+    "matmul", "matmul_at", "matmul_bt", "sum_rows", "relu", "relu_backward", "tanh", "tanh_backward", "sigmoid",
+    "sigmoid_backward", "scale_by_mask", "softmax_cross_entropy", "sgd", "adam", "pixels_to_floats", "distort",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KERNELS)
 @pytest.mark.parametrize("only_of_zeros", [False, True])
 def test_the_doctor_names_the_kernel_that_is_wrong(
     name: str, only_of_zeros: bool, monkeypatch: pytest.MonkeyPatch
@@ -40,7 +46,7 @@ def test_the_doctor_names_the_kernel_that_is_wrong(
     def spoiled(*arguments: np.ndarray) -> None:
         getattr(textbook, name)(*arguments)
         if not only_of_zeros or (arguments[0] == 0).mean() > 0.7:
-            result = arguments[0] if name == "adam" else arguments[-1]
+            result = arguments[0] if name in ("adam", "sgd") else arguments[-1]
             result[np.unravel_index(abs(result).argmax(), result.shape)] *= 1.01
 
     bad = SimpleNamespace(**{**vars(textbook), name: spoiled})
@@ -51,3 +57,16 @@ def test_the_doctor_names_the_kernel_that_is_wrong(
         assert found == "passed"
     else:
         assert found.startswith(f"FAILED: {name} is wrong")
+
+
+def test_the_doctor_says_what_it_found_before_something_broke(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(kind: str) -> None:
+        raise ImportError("no such library\nhere")
+
+    monkeypatch.setattr(numnet.kernels, "load_kernels", broken)
+    assert doctor.main([]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("numnet ")
+    assert said[-1].split(maxsplit=2) == ["self", "test", "FAILED: ImportError: no such library here"]

@@ -2,11 +2,13 @@
 
 import statistics
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.figures import figure
 from benchmarks.ladder.climb import PRODUCTS
 from benchmarks.products import PIXELS
+from benchmarks.report import roofline
 from benchmarks.report.markdown import number, prose, section, table
 from benchmarks.report.products import KINDS
 from benchmarks.report.rows import Results
@@ -21,9 +23,6 @@ def page(results: Results) -> str:
     lines = [line for sample in results.store.of("ladder") for line in sample.value]
     if not lines:
         return ""
-    by_key = _grouped(lines)
-    tables = [part for key, rungs in by_key.items() if key[2] == 1 for part in (_heading(key), _table(rungs))]
-    threaded = [part for key, rungs in by_key.items() if key[2] > 1 for part in (_heading(key), _table(rungs))]
     return section(
         "# The product ladder",
         prose("""The three products of a dense layer, written again and again, each time with one more idea, until they
@@ -33,14 +32,23 @@ def page(results: Results) -> str:
         "## The rungs, and why each is taken",
         _rungs(lines),
         "## How fast, on one thread",
-        prose("""Medians over all rounds. “Of the peak” is a share of the rate of fused multiply-adds that the core
-            reached right before each product; from this column alone a round is left out in which a dense product
-            exceeds it. “Times OpenBLAS's” compares the speed with that of NumPy's own product in the same round: the
-            median over rounds, and the interval that holds it with at least 95 %. The noise probe did not watch."""),
-        *tables,
+        prose("""Medians over all rounds. “Of the peak” is a share of the highest rate of fused multiply-adds that the
+            run measured, as in [benchmark.md](benchmark.md#a-step-of-training): a disturbed core falls short of its
+            peak, and none exceeds it. “Times OpenBLAS's” compares the speed with that of NumPy's own product in the
+            same round: the median over rounds, and the interval that holds it with at least 95 %. The noise probe did
+            not watch."""),
+        *_tables(results, lines, lambda threads: threads == 1),
         "## On two threads",
-        *threaded,
+        *_tables(results, lines, lambda threads: threads > 1),
     ) + "\n"  # fmt: skip
+
+
+def _tables(results: Results, lines: list[Line], wanted: Callable[[int], bool]) -> Iterator[str]:
+    """A heading and a table for each product on so many threads."""
+    for key, rungs in _grouped(lines).items():
+        if wanted(key[2]):
+            yield _heading(key)
+            yield _table(rungs, _peak(results, lines, key[2]))
 
 
 def _grouped(lines: list[Line]) -> dict[Key, dict[str, list[Line]]]:
@@ -118,21 +126,22 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
-def _table(rungs: dict[str, list[Line]]) -> str:
+def _peak(results: Results, lines: list[Line], threads: int) -> float:
+    """GFLOP/s: of the whole run, or where it measured no step of the ladder's own."""
+    found = roofline.find(results, threads)
+    return found.gflops if found else max(line["peak_gflops"] for line in lines if line["threads"] == threads)
+
+
+def _table(rungs: dict[str, list[Line]], peak: float) -> str:
+    """peak : GFLOP/s of the cores"""
     reference = {line["round"]: line["gflops"] for line in rungs["openblas"]}
     rows = []
     for _, lines in sorted(rungs.items(), key=lambda item: item[1][0]["rung"]):
         milliseconds = 1e3 * statistics.median(line["seconds"] for line in lines)
         beside = figure([line["gflops"] / reference[line["round"]] for line in lines if line["round"] in reference])
+        gflops = statistics.median(line["gflops"] for line in lines)
         rows.append([
-            lines[0]["title"], number(milliseconds), number(statistics.median(line["gflops"] for line in lines)),
-            _of_the_peak(lines), f"{beside.median:.2f} ({beside.low:.2f} to {beside.high:.2f})",
+            lines[0]["title"], number(milliseconds), number(gflops), f"{gflops / peak:.1%}",
+            f"{beside.median:.2f} ({beside.low:.2f} to {beside.high:.2f})",
         ])  # fmt: skip
     return table(("rung", "ms", "GFLOP/s", "of the peak", "times OpenBLAS's"), rows)
-
-
-def _of_the_peak(lines: list[Line]) -> str:
-    """The median share of the peak beside it, of rounds in which that was one: no dense product was faster."""
-    shares = [line["gflops"] / line["peak_gflops"] for line in lines]
-    kept = [share for share, line in zip(shares, lines, strict=True) if share <= 1 or "pixels" in line["kind"]]
-    return f"{statistics.median(kept):.1%}" if kept else "-"

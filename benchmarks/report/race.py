@@ -23,6 +23,7 @@ def race(results: Results) -> str:
     least = min(map(until_met, runs.get(NUMNET, ())), default=0.0)
     ends = figure([_end(run) for run in runs.get(NUMNET, ())])
     header = ("", "seconds, median (least to most)", "met", "batch, length, peak rate", "accuracy at the end")
+    crashed = {name: len(reasons) for name, reasons in results.fallen("race").items()}
     return section(
         f"## Seconds to {races.TARGET:.0%}",
         prose(f"""From the start of the process, imports, compiling and tests included, until {races.TARGET:.0%} of the
@@ -31,34 +32,52 @@ def race(results: Results) -> str:
             run is a seed, and a run that does not meet the mark counts as one that never ends. numnet, with either set
             of kernels, shuffles anew for each epoch, as it does in training; the others keep to one order, which saves
             them the time, and what it costs them shows in the last column. Caches of compiled code are warm for who
-            keeps one. {_cold(results)} {_searched(results)} {results.watched("race")}"""),
+            keeps one. {_cold(results)} {results.watched("race")} {results.told_fallen("race")}"""),
         table(
             header,
             [
-                *(_race_row(results.title(n), runs[n], least, ends) for n in names),
+                *(_race_row(results.title(n), runs[n], crashed.get(n, 0), least, ends) for n in names),
                 *results.absent("race", 5, "tutorial"),
             ],
         ),
         "![Seconds to the mark](pictures/benchmark-race.png)",
+        *_searched(results),
     )
 
 
-def _searched(results: Results) -> str:
-    """How the settings were found."""
+def _searched(results: Results) -> list[str]:
+    """How the settings were found: what numnet reached with each, and when the others met the mark with some."""
     reached: dict[races.Settings, list[float]] = {}
     for sample in results.store.of("search"):
         if not failure(sample):
             reached.setdefault(races.Settings(**sample.case), []).append(sample.value)
+    trials = {(s.rival, races.Settings(**s.case)): s.value for s in results.store.of("trial") if not failure(s)}
     if not reached:
-        return ""
-    told = "; ".join(f"{_told(tried)}: {min(accuracies):.2%}" for tried, accuracies in reached.items())
-    return prose(f"""Each rival races at the settings that are the soonest for it of those that numnet cleared. First
-        numnet tried some on the {VALIDATION:,} validation images; batch, length, peak rate, and what the worst of
-        {races.SEEDS} seeds reached: {told}. Cleared is, of each batch size, the one of fewest epochs that had
-        {races.SPARE:.3%} above the mark to spare, and of these the most accurate. To spare is a standard deviation of
-        the difference between validation and test images; it was a tenth of a point, until runs on the test images had
-        shown that to be too little. Every rival tried what was cleared, once, and races at the soonest.
-        {_trials(results)}""")
+        return []
+    tried_by_all = list(dict.fromkeys(settings for _, settings in trials))
+    rows = [
+        [results.title(name), *(_trial(trials.get((name, settings))) for settings in tried_by_all)]
+        for name in NAMES
+        if any(rival == name for rival, _ in trials)
+    ]
+    return [
+        "### How their settings were found",
+        prose(f"""On the {VALIDATION:,} validation images. numnet tried some settings, each with {races.SEEDS} seeds. Of
+            each batch size one is cleared for all: of those that have {races.SPARE:.3%} above the mark to spare with
+            every seed, the one of fewest epochs, and of these the most accurate. To spare is a standard deviation of
+            the difference between validation and test images; it was a tenth of a point, until runs on the test images
+            had shown that to be too little. So no rival races at settings that only he would have met the mark with,
+            nor with larger batches, which save nobody time: see how long a step of 1,024 takes beside one of 512."""),
+        table(
+            ("batch, length, peak rate", f"the worst of {races.SEEDS} seeds", ""),
+            [
+                [_told(settings), f"{min(found):.2%}", "cleared" if settings in tried_by_all else "-"]
+                for settings, found in reached.items()
+            ],
+        ),
+        "Everybody tried once what was cleared, and races at the soonest. Seconds to the mark:" * bool(rows),
+        table(("", *map(_told, tried_by_all)), rows) if rows else "",
+    ]
 
 
 def _cold(results: Results) -> str:
@@ -78,20 +97,6 @@ def _told(tried: races.Settings) -> str:
     return f"{tried.batch_size}, {tried.epochs} epochs, {tried.learning_rate:g}"
 
 
-def _trials(results: Results) -> str:
-    """When each rival met the mark with each of the settings that were tried with all."""
-    trials = {(s.rival, races.Settings(**s.case)): s.value for s in results.store.of("trial") if not failure(s)}
-    settings = list(dict.fromkeys(tried for _, tried in trials))
-    if not settings:
-        return ""
-    told = [
-        f"{results.title(name)} {', '.join(_trial(trials.get((name, tried))) for tried in settings)}"
-        for name in NAMES
-        if any(rival == name for rival, _ in trials)
-    ]
-    return f"Seconds with {', with '.join(map(_told, settings))}: {'; '.join(told)}."
-
-
 def _trial(value: dict[str, Any] | None) -> str:
     return number(value["seconds"]) if value and value["met"] else "not met"
 
@@ -106,20 +111,23 @@ def until_met(run: dict[str, Any]) -> float:
     return float(run["marks"][-1][0]) if run["met"] else math.inf
 
 
-def met(runs: Sequence[dict[str, Any]]) -> str:
+def met(runs: Sequence[dict[str, Any]], crashed: int = 0) -> str:
     """Such as "4 of 5"."""
-    return f"{sum(run['met'] for run in runs)} of {len(runs)}"
+    return f"{sum(run['met'] for run in runs)} of {len(runs) + crashed}"
 
 
-def _race_row(title: str, runs: Sequence[dict[str, Any]], least: float, ends: Figure) -> list[str]:
-    """least, ends : of numnet's runs the fewest seconds and the accuracies; in bold who is ahead in all of his."""
-    settings, seconds = runs[0]["settings"], sorted(map(until_met, runs))
-    middle = race_seconds(runs)
+def _race_row(title: str, runs: Sequence[dict[str, Any]], crashed: int, least: float, ends: Figure) -> list[str]:
+    """crashed : how many more did not end, which count as endless
+
+    least, ends : of numnet's runs the fewest seconds and the accuracies; in bold who is ahead in all of his
+    """
+    settings, seconds = runs[0]["settings"], sorted([*map(until_met, runs), *[math.inf] * crashed])
+    middle = statistics.median(seconds)
     shown = f"{number(middle)} ({number(seconds[0])} to {number(seconds[-1])})" if math.isfinite(middle) else "not met"
     return [
         title,
         lost(shown, seconds[-1] < least),
-        met(runs),
+        met(runs, crashed),
         _told(races.Settings(**settings)),
         most(figure([_end(run) for run in runs]), ends, "{:.2%}"),
     ]

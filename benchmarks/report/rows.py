@@ -77,6 +77,22 @@ class Results:
             if reason and name not in there
         ]
 
+    def fallen(self, job: str, **case: Any) -> dict[str, list[str]]:
+        """Of each rival that has samples, too, the reasons of those that failed."""
+        there, found = self.samples(job, **case), dict[str, list[str]]()
+        for s in self.store.of(job, **case):
+            if failure(s) and s.rival in there:
+                found.setdefault(s.rival, []).append(failure(s))
+        return found
+
+    def told_fallen(self, job: str, **case: Any) -> str:
+        """A sentence for each of them; empty where no run failed."""
+        told = (
+            f"{len(reasons)} of the runs of {self.title(name)} failed: {'; '.join(dict.fromkeys(reasons))}."
+            for name, reasons in self.fallen(job, **case).items()
+        )
+        return " ".join(told)
+
     def watched(self, job: str) -> str:
         """What the noise probe saw of a job, in a sentence."""
         probed = [s for s in self.store.of(job) if s.probe is not None]

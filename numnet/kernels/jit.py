@@ -38,7 +38,7 @@ def inner(function: F) -> F:
 
 
 def inlined(function: F) -> F:
-    """The same, called in one place: compiled as lines of its caller only, not by itself before."""
+    """The same, called in a place or two: compiled as lines of its callers only, not by itself before."""
     return _compiled(function, inline="always")
 
 

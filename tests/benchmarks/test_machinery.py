@@ -23,7 +23,7 @@ from benchmarks.noise import Probe
 from benchmarks.plan import Plan
 from benchmarks.problem import Problem, read_bytes
 from benchmarks.report.rows import Results
-from benchmarks.samples import ROOT, Sample, Store, commit
+from benchmarks.samples import ROOT, Sample, Store, commit, machine
 from benchmarks.session import Session, sessions, worker
 
 
@@ -267,6 +267,14 @@ def measured(folder: Path, slower: float) -> Results:
 def test_the_check_fails_where_numnet_is_a_fifth_slower(slower: float, code: int, tmp_path: Path) -> None:
     committed, now = measured(tmp_path / "before", 1.0), measured(tmp_path / "now", slower)
     assert check.judge(committed, now) == code
+
+
+def test_the_check_judges_nothing_by_another_machine(tmp_path: Path) -> None:
+    here, elsewhere = (measured(tmp_path / name, 1.0) for name in ("here", "elsewhere"))
+    assert check.unlike(here) == ""
+    known = tmp_path / "elsewhere" / "environments.json"
+    known.write_text(known.read_text().replace(machine(), "64 cores of a dream"))
+    assert "are of 64 cores of a dream" in check.unlike(elsewhere)
 
 
 def test_the_check_fails_where_nothing_was_measured(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The products by blocks: what the block sizes, the skipped zeros and the number of threads may not change.
 
-The shapes straddle every block: tiles of 6 x 16 and 1 x 64, k in blocks of 256 and 128, rows of 96, columns of 512.
+The shapes straddle every block, of whatever size it is on this CPU: with AVX2 tiles of 6 x 16 and 1 x 64, k in blocks
+of 512 and 128, rows in blocks of 48 and 96, columns of 512.
 """
 
 import ctypes
@@ -20,6 +21,7 @@ from numnet.kernels import compiled, matmul, threads, vector
 EPS = float(np.finfo(np.float32).eps)
 
 BLOCKS = [(100, 12, 7), (7, 300, 5), (5, 9, 530), (4, 1, 17), (6, 5, 16), (7, 4, 15), (64, 70, 33), (2, 390, 40)]
+BLOCKS += [(7, matmul.DEPTH + 1, 5), (matmul.ROWS + 1, 2 * matmul.DEPTH + 1, 17), (5, 9, matmul.COLUMNS + 18)]
 LARGE = [pytest.param(130, 800, 530, marks=pytest.mark.slow), pytest.param(257, 391, 1030, marks=pytest.mark.slow)]
 
 Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -222,7 +224,6 @@ def test_no_load_or_store_beyond_the_operands(
     m: int, k: int, n: int, skip: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(matmul, "SPARSE_BELOW", skip)
-    monkeypatch.setattr(matmul, "SAMPLE", 1)
     fenced = Fenced()
     a, b, bias, out = fenced.array(m, k), fenced.array(k, n), fenced.array(n), fenced.array(m, n)
     compiled.matmul(a, b, bias, out)

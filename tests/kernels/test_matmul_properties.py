@@ -12,7 +12,7 @@ from numnet.kernels import compiled, matmul, threads
 
 EPS = float(np.finfo(np.float32).eps)
 USUAL = settings(deadline=None)
-SIZES = st.one_of(st.integers(0, 70), st.sampled_from([97, 128, 129, 257, 300]))
+SIZES = st.one_of(st.integers(0, 70), st.sampled_from([97, 128, 129, 257, 300, matmul.DEPTH + 1, matmul.COLUMNS + 1]))
 SHAPES = st.tuples(SIZES, SIZES, SIZES)
 DENSITIES = st.sampled_from([0.0, 0.1, 0.4, 0.6, 1.0])
 SCALES = st.sampled_from([1.0, 1e18, 1e-18, 1e-22])  # products of about 1e36, and below the normal range of float32
@@ -56,7 +56,6 @@ def test_neither_threads_nor_skipping_change_a_bit(
     for count, below in [(1, -1.0), (parts, 1.1 if skipping else -1.0)]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(matmul, "SMALL", 0)
-            patch.setattr(matmul, "SAMPLE", 16)
             patch.setattr(matmul, "SPARSE_BELOW", below)
             patch.setattr(threads, "_threads", count)
             out = np.full((3, m, n), np.nan, np.float32)

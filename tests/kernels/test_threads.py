@@ -180,6 +180,34 @@ def test_after_a_fork_an_error_names_spawn_and_nothing_aborts(tmp_path: Path) ->
 
 
 @pytest.mark.slow
+def test_after_a_fork_while_another_thread_multiplies_alone_the_child_multiplies() -> None:
+    """Without helpers nothing is lost but the lock, which the other thread held."""
+    source = (
+        "import os, threading\n"
+        "import numpy as np\n"
+        "from numnet.kernels import compiled, matmul, threads\n"
+        "threads.set_threads(1)\n"
+        "a, bias = np.ones((400, 400), np.float32), np.zeros(400, np.float32)\n"
+        "def work():\n"
+        "    out = np.empty_like(a)\n"
+        "    compiled.matmul(a, a, bias, out)\n"
+        "    assert (out == 400).all()\n"
+        "def always():\n"
+        "    while True: work()\n"
+        "work()\n"
+        "threading.Thread(target=always, daemon=True).start()\n"
+        "for _ in range(10):\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        work()\n"
+        "        os._exit(7)\n"
+        "    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    run = python(source, PACKAGE.parent)
+    assert run.stdout.split() == ["7"] * 10, run.stderr
+
+
+@pytest.mark.slow
 def test_an_edited_kernel_is_never_served_from_an_old_file(tmp_path: Path) -> None:
     """The edit is in a file that the kernel's own file only calls into: the check that Numba makes would miss it."""
     shutil.copytree(PACKAGE, tmp_path / "numnet", ignore=shutil.ignore_patterns("__pycache__", "*.gz"))

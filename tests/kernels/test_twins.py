@@ -96,6 +96,16 @@ def test_activations(name: str, length: int) -> None:
     np.testing.assert_allclose(out, exact, rtol=4 * EPS, atol=EPS)
 
 
+@pytest.mark.parametrize("name", ["tanh", "sigmoid"])
+def test_activations_are_right_to_three_units_in_the_last_place(name: str) -> None:
+    """From where they are 0 or 1 in float32 to where they are that again, denormal numbers among them."""
+    x = np.linspace(-110, 110, 1_000_001, dtype=np.float32)
+    out, exact = np.empty_like(x), x.astype(float)
+    getattr(compiled, name)(x, out)
+    getattr(textbook, name)(exact, exact)
+    assert (abs(out - exact) <= 3 * np.spacing(abs(exact).astype(np.float32))).all()
+
+
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("name", ["relu", "tanh", "sigmoid"])
 def test_activations_backward(name: str, length: int) -> None:
