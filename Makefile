@@ -21,8 +21,9 @@ train: $(VENV)/train ## train the tutorial's network on the bundled MNIST
 
 test: test-compiled test-plain test-core ## everything: compiled, as plain Python under coverage, and with the core alone
 
+# On two cores: most tests wait for commands that have one core at work. With more workers each would find fewer cores.
 test-compiled: $(VENV)/test
-	$(RUN) -m pytest -m "not frameworks"
+	$(RUN) -m pytest -m "not frameworks" --numprocesses 2 --dist worksteal
 
 test-plain: $(VENV)/test ## the kernels as plain Python, so that coverage sees inside them
 	NUMBA_DISABLE_JIT=1 $(RUN) -m coverage run -m pytest -q -m "not slow" --ignore-glob "*_properties.py" $(PLAIN)
