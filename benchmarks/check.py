@@ -19,8 +19,8 @@ from benchmarks.rival import NUMNET, TEXTBOOK
 from benchmarks.samples import RESULTS, THREADS, Store, machine
 
 ROUNDS = 30  # of the two alone: half a minute for a case
-REMEDY = "run `make bench JOB=step,predict` with the code before the change, and hold the change against that"
 MARGIN = 0.10  # of the ratio: what two quiet runs of the same code have differed by
+REMEDY = "run `make bench JOB=step,predict` with the code before the change, and hold the change against that"
 CASES = {
     **{
         f"step of {net}, {in_threads(threads)}": ("step", "ms", {"net": net, "threads": threads})

@@ -70,12 +70,13 @@ class Plan:
 
         Keeps of each who is left out that he is, and why.
         """
-        for name in (name for name in able if instead.get(name) in able):
+        late = [name for name in able if instead.get(name) in able]
+        for name in late:
             told = self.store.current("equal", instead[name], {"net": "tutorial"})
             title = told.value.get("title", instead[name]) if told else instead[name]
             if not self.store.has(job, name, case, 0):
                 self.keep(job, name, case, 0, {"failed": f"{reason}: {title}"})
-        return [name for name in able if instead.get(name) not in able]
+        return [name for name in able if name not in late]
 
     def turns(self, job: str, case: Case, names: Collection[str], minutes: float) -> Iterator[tuple[int, list[str]]]:
         """Each round that is still to be taken, and who takes a turn in it, in the order that is drawn for it.

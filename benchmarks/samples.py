@@ -120,6 +120,11 @@ class Sample:
         """What no two samples that count share."""
         return json.dumps([self.job, self.rival, self.case, self.round, self.commit, self.environment], sort_keys=True)
 
+    @property
+    def line(self) -> str:
+        """It as a file has it."""
+        return json.dumps(asdict(self), sort_keys=True) + "\n"
+
     def of(self, part: str) -> "Sample":
         """The same with one of several figures as its value."""
         return replace(self, value=self.value[part])
@@ -156,16 +161,15 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._describe_environment()
         with (self.folder / f"{sample.job}.jsonl").open("a") as file:
-            file.write(json.dumps(asdict(sample), sort_keys=True) + "\n")
+            file.write(sample.line)
         self._remember(sample)
 
     def take_back(self, job: str) -> None:
         """Remove what this process has added of a job, and of what is measured within its run."""
         jobs = {job} | {part for part, whole in RUN_WITH.items() if whole == job}
         for file in (found for name in jobs if (found := self.folder / f"{name}.jsonl").exists()):
-            kept = [asdict(sample) for sample in _read(file) if sample.session != SESSION]
             new = file.with_suffix(".new")
-            new.write_text("".join(json.dumps(sample, sort_keys=True) + "\n" for sample in kept))
+            new.write_text("".join(sample.line for sample in _read(file) if sample.session != SESSION))
             new.replace(file)
         self._samples = {key: s for key, s in self._samples.items() if s.session != SESSION or s.job not in jobs}
 

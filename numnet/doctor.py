@@ -113,7 +113,7 @@ def _self_test() -> dict[str, Any]:
 
 
 def _cases(rng: "np.random.Generator", m: int, k: int, n: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """A call of each kind of kernel: its name and arguments, arrays float32; products also of mostly zeros."""
+    """A call of each kind of kernel: its name and arguments, arrays float32 or bytes."""
     import numpy as np
 
     x, y, out, bytes_ = _normal(rng, m, k), _normal(rng, m, k), _zeros(m, k), rng.integers(0, 256, (m, k), np.uint8)
@@ -134,6 +134,7 @@ def _cases(rng: "np.random.Generator", m: int, k: int, n: int) -> Iterator[tuple
 
 
 def _products(rng: "np.random.Generator", m: int, k: int, n: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """The three products, of dense matrices and of mostly zeros."""
     x = _normal(rng, m, k)
     for a in (x, x * (rng.random((m, k)) < 0.2)):  # of an image's pixels about so many are not 0
         yield "matmul", (a, _normal(rng, k, n), _normal(rng, n), _zeros(m, n))

@@ -2,7 +2,7 @@
 
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.figures import figure
@@ -12,6 +12,7 @@ from benchmarks.report import roofline
 from benchmarks.report.markdown import number, prose, section, table
 from benchmarks.report.products import KINDS
 from benchmarks.report.rows import Results
+from benchmarks.samples import THREADS
 
 Line = dict[str, Any]
 Key = tuple[str, str, int]  # kind, shape, threads
@@ -37,18 +38,18 @@ def page(results: Results) -> str:
             peak, and none exceeds it. “Times OpenBLAS's” compares the speed with that of NumPy's own product in the
             same round: the median over rounds, and the interval that holds it with at least 95 %. The noise probe did
             not watch."""),
-        *_tables(results, lines, lambda threads: threads == 1),
+        *_tables(results, lines, 1),
         "## On two threads",
-        *_tables(results, lines, lambda threads: threads > 1),
+        *_tables(results, lines, THREADS),
     ) + "\n"  # fmt: skip
 
 
-def _tables(results: Results, lines: list[Line], wanted: Callable[[int], bool]) -> Iterator[str]:
+def _tables(results: Results, lines: list[Line], threads: int) -> Iterator[str]:
     """A heading and a table for each product on so many threads."""
-    for key, rungs in _grouped(lines).items():
-        if wanted(key[2]):
-            yield _heading(key)
-            yield _table(rungs, _peak(results, lines, key[2]))
+    found = [line for line in lines if line["threads"] == threads]
+    for key, rungs in _grouped(found).items():
+        yield _heading(key)
+        yield _table(rungs, _peak(results, found, threads))
 
 
 def _grouped(lines: list[Line]) -> dict[Key, dict[str, list[Line]]]:
@@ -127,9 +128,9 @@ def _count(number: int, what: str) -> str:
 
 
 def _peak(results: Results, lines: list[Line], threads: int) -> float:
-    """GFLOP/s: of the whole run, or where it measured no step of the ladder's own."""
+    """GFLOP/s: of the whole run; where that measured no step, of the ladder's own lines."""
     found = roofline.find(results, threads)
-    return found.gflops if found else max(line["peak_gflops"] for line in lines if line["threads"] == threads)
+    return found.gflops if found else max(line["peak_gflops"] for line in lines)
 
 
 def _table(rungs: dict[str, list[Line]], peak: float) -> str:

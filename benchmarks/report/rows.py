@@ -79,7 +79,8 @@ class Results:
 
     def fallen(self, job: str, **case: Any) -> dict[str, list[str]]:
         """Of each rival that has samples, too, the reasons of those that failed."""
-        there, found = self.samples(job, **case), dict[str, list[str]]()
+        there = self.samples(job, **case)
+        found: dict[str, list[str]] = {}
         for s in self.store.of(job, **case):
             if failure(s) and s.rival in there:
                 found.setdefault(s.rival, []).append(failure(s))

@@ -6,6 +6,8 @@ step and its pipeline take turns anyway; with one the others were no faster when
 Source: TensorFlow's guide "Better performance with tf.function"; `tf.config.threading`, on what 0 stands for.
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from benchmarks import rival
@@ -43,7 +45,14 @@ class Rival(rival.Rival):
         # with the step as a tensor there is one trace for all of them
         scalar = tf.TensorSpec((), tf.int32)
         self.step = tf.function(self._take_step, [scalar], jit_compile=self.jit_compile)
-        self.scores = tf.function(self._logits, [tf.TensorSpec((None, problem.sizes[0]))])
+        self.scores = self._make_scores()
+
+    def _make_scores(self, jit_compile: bool = False) -> Callable[[FloatArray], tf.Tensor]:
+        """The logits of any number of images, in one trace."""
+        scores: Callable[[FloatArray], tf.Tensor] = tf.function(
+            self._logits, [tf.TensorSpec((None, self.problem.sizes[0]))], jit_compile=jit_compile
+        )
+        return scores
 
     def _take_step(self, step: tf.Tensor) -> tf.Tensor:
         images, labels = self._batch(step)
