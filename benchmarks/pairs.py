@@ -7,7 +7,7 @@ own samples are those same turns, numbered within their round.
 from collections.abc import Callable
 
 from benchmarks.noise import Probe
-from benchmarks.plan import Case, Plan
+from benchmarks.plan import Case, Plan, attempt
 from benchmarks.rival import NUMNET
 from benchmarks.samples import THREADS
 
@@ -27,14 +27,14 @@ def take_turns(plan: Plan, job: str, case: Case, blocks: dict[str, Block], main:
     for i, names in plan.turns(job, case, others or [NUMNET], minutes):
         own = [probe.watch(ours)]
         for name in names if others else ():
-            plan.measure(job, name, case, i, _pair, probe, blocks[name], ours, own, main)
+            theirs, seen = attempt(probe.watch, blocks[name])
+            own.append(probe.watch(ours))  # if this fails, it is no failure of the rival's
+            plan.keep(job, name, case, i, *(_beside(theirs, seen, own, main) if seen else (theirs, None)))
         for turn, (value, seen) in enumerate(own):
             plan.keep(job, NUMNET, case | {"turn": turn} if others else case, i, value, seen)
 
 
-def _pair(probe: Probe, theirs: Block, ours: Block, own: list[tuple[Value, float]], main: str) -> tuple[Value, float]:
-    """A rival's turn and numnet's after it, which joins numnet's `own`; the probe's worst of the three turns."""
-    value, seen = probe.watch(theirs)
-    own.append(probe.watch(ours))
+def _beside(theirs: Value, seen: float, own: list[tuple[Value, float]], main: str) -> tuple[Value, float]:
+    """A rival's turn with the mean of numnet's last two; the probe's worst of the three."""
     (before, seen_before), (after, seen_after) = own[-2:]
-    return value | {"numnet": (before[main] + after[main]) / 2}, max(seen_before, seen, seen_after)
+    return theirs | {"numnet": (before[main] + after[main]) / 2}, max(seen_before, seen, seen_after)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from benchmarks.figures import ENOUGH
 from benchmarks.rival import Unable
-from benchmarks.samples import Sample, Store, commit, failure
+from benchmarks.samples import LEFT_OUT, Sample, Store, commit, failure
 
 Case = dict[str, Any]
 T = TypeVar("T")
@@ -37,11 +37,7 @@ class Plan:
         self, job: str, rival: str, case: Case, round: int, block: Callable[..., tuple[Any, float | None]], *args: Any
     ) -> None:
         """Keep what block(*args) measures and what the probe took beside it; a failure is a sample with its reason."""
-        try:
-            value, probe = block(*args)
-        except (Unable, subprocess.SubprocessError, OSError) as error:
-            value, probe = {"failed": " ".join(str(error).split())}, None
-        self.keep(job, rival, case, round, value, probe)
+        self.keep(job, rival, case, round, *attempt(block, *args))
 
     def keep(self, job: str, rival: str, case: Case, round: int, value: Any, probe: float | None = None) -> None:
         """Keep a sample, and print it."""
@@ -74,8 +70,9 @@ class Plan:
         for name in late:
             told = self.store.current("equal", instead[name], {"net": "tutorial"})
             title = told.value.get("title", instead[name]) if told else instead[name]
-            if not self.store.has(job, name, case, 0):
-                self.keep(job, name, case, 0, {"failed": f"{reason}: {title}"})
+            note = case | {LEFT_OUT: True}  # a case of its own: run by himself, he is still to be measured
+            if not self.store.has(job, name, note, 0):
+                self.keep(job, name, note, 0, {"failed": f"{reason}: {title}"})
         return [name for name in able if name not in late]
 
     def turns(self, job: str, case: Case, names: Collection[str], minutes: float) -> Iterator[tuple[int, list[str]]]:
@@ -109,6 +106,14 @@ class Plan:
         wanted = range(min(self.rounds, rounds or self.rounds))
         able = [name for name in names if not ((first := self.store.current(job, name, case)) and failure(first))]
         return [i for i in wanted if any(not self.store.has(job, name, case, i) for name in able)]
+
+
+def attempt(block: Callable[..., tuple[Any, float | None]], *args: Any) -> tuple[Any, float | None]:
+    """What block(*args) returns; where it fails, the reason, as a sample has it."""
+    try:
+        return block(*args)
+    except (Unable, subprocess.SubprocessError, OSError) as error:
+        return {"failed": " ".join(str(error).split())}, None
 
 
 def in_turn(items: Iterable[T], round: int) -> list[T]:

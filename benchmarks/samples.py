@@ -34,6 +34,7 @@ THREADS = 2  # of all jobs that do not compare numbers of threads
 SLOWER = 1.15  # times the probe's least, from which on cores count as disturbed; a busy sibling makes it 1.8
 WHOLE = "whole"  # the job of a sample that says that a run of a job, its rival, was whole
 RUN_WITH = {"trial": "search", "memory": "start", "clock": "parts"}  # what is measured within another job's run
+LEFT_OUT = "left out"  # in the case of a note that says why a rival was not measured
 SESSION = uuid.uuid4().hex[:8]  # of this process: what two runs measured is never paired
 
 
@@ -44,7 +45,10 @@ def commit(job: str) -> str:
 
 
 def commit_now(job: str) -> str:
-    """The last commit that changed what a job measures, or how; with a + and a digest where there are changes since."""
+    """The last commit that changed what a job measures, or how; with a + and a digest where there are changes since.
+
+    Not seen is what git does not, as a package that was installed anew, and what was changed and changed back.
+    """
     how = [f"benchmarks/{name}" for name in OF_EQUALITY]
     if job != "equal":
         how = ["benchmarks", *(f":!benchmarks/{name}" for name in WITHOUT_A_CLOCK)]

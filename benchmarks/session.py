@@ -16,6 +16,7 @@ from benchmarks.problem import Problem
 from benchmarks.rival import Unable
 from benchmarks.samples import ROOT
 
+CLOSE = 1e-3  # of the largest score, as with losses: two orders of summation in float32 differ by some 1e-6
 PATIENCE = 1800.0  # seconds for an answer: compiling takes half a minute, 100,000 steps some six
 
 T = TypeVar("T")
@@ -49,8 +50,10 @@ class Session:
         return found["seconds"], found["loss"]
 
     def compile_answers(self) -> None:
-        """Tell it that many predictions are to come."""
-        self._ask(do="compile answers")
+        """Tell it that many predictions are to come; who then gives other answers is Unable."""
+        apart = float(self._ask(do="compile answers")["apart"])
+        if not apart <= CLOSE:
+            raise Unable(f"its compiled answers are {apart:.1%} off")
 
     def predict(self, rows: int, times: int) -> list[float]:
         """Seconds of each of so many predictions of so many images."""

@@ -86,8 +86,7 @@ def serve(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 loss = train(rival, first, count)
                 yield {"seconds": time.perf_counter() - began, "loss": loss}
             case {"do": "compile answers"}:
-                rival.compile_answers()
-                yield {}
+                yield {"apart": compile_answers(rival, test.images)}
             case {"do": "predict", "rows": rows, "times": times}:
                 yield {"seconds": [_time_prediction(rival, test.images, rows, i) for i in range(times)]}
             case {"do": "accuracy"}:
@@ -99,6 +98,14 @@ def train(rival: Any, first: int, count: int) -> float:
     for step in range(first, first + count, rival.call_steps):
         loss: float = rival.train(step, min(rival.call_steps, first + count - step))
     return loss
+
+
+def compile_answers(rival: Any, images: Any) -> float:
+    """Have the rival compile its answers; how far they are from what they were, as a share of the largest score."""
+    before = rival.predict(images)
+    rival.compile_answers()
+    apart: float = abs(rival.predict(images) - before).max() / abs(before).max()
+    return float(apart)
 
 
 def _time_prediction(rival: Any, images: Any, rows: int, turn: int) -> float:

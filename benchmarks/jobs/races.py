@@ -30,10 +30,11 @@ class Settings(NamedTuple):
     learning_rate: float
 
 
-# What `search` tries. Batches of 512 are for those to whom each batch costs time whatever its size.
+# What `search` tries. Batches of 512 and 1,024 are for those to whom each batch costs time whatever its size.
 TRIED = (
     Settings(128, 2, 3e-3), Settings(256, 2, 4e-3), Settings(256, 3, 3e-3), Settings(256, 3, 4e-3),
-    Settings(512, 3, 5e-3), Settings(512, 4, 5e-3),
+    Settings(512, 3, 5e-3), Settings(512, 4, 5e-3), Settings(1024, 4, 7e-3), Settings(1024, 5, 7e-3),
+    Settings(1024, 6, 7e-3),
 )  # fmt: skip
 SAFE = Settings(256, 3, 4e-3)  # for who met the mark with none that was tried
 # Above the mark on the validation images: a standard deviation of the difference to the test images. With a tenth of a

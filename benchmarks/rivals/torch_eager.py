@@ -60,7 +60,8 @@ class Rival(rival.Rival):
         group["eps"] = self.problem.epsilon / (1 - BETA2 ** (step + 1)) ** 0.5
 
     def predict(self, images: FloatArray) -> FloatArray:
-        self.model.eval()
+        if self.model.training:  # else it costs one answer some microseconds, for nothing
+            self.model.eval()
         with torch.inference_mode():
             scores: FloatArray = self._scores(torch.from_numpy(images)).numpy()
         return scores

@@ -176,6 +176,9 @@ def test_of_alike_rows_the_sooner_in_its_trial_races_and_the_other_is_a_row(tmp_
     assert len((tmp_path / "race.jsonl").read_text().splitlines()) == 2
     left = {s.rival: s.value["failed"] for s in store.samples if s.job == "race"}
     assert left == {"jax_scan": "later: JAX_JIT", "tensorflow_xla": "later: TENSORFLOW_LOOP"}
+    plan.measure_once("race", "jax_scan", races.CASE, 0, lambda: (6.0, None))
+    assert plan.store.current("race", "jax_scan", races.CASE) is not None, "run by itself it is measured all the same"
+    assert Results(store).fallen("race") == {}, "and who was left out before did not fail"
 
 
 def test_seconds_of_what_is_within_are_not_counted_twice() -> None:

@@ -227,6 +227,19 @@ def test_a_rival_that_fails_is_a_row_and_the_others_go_on(plan: Plan) -> None:
     assert len(values["b"]) == 6
 
 
+def test_where_numnet_fails_after_a_rivals_turn_the_rival_is_not_to_blame(plan: Plan) -> None:
+    turns = iter([{"ms": 1.0}])
+
+    def ours() -> dict[str, float]:
+        if (turn := next(turns, None)) is None:
+            raise Unable("numnet's process ended")
+        return turn
+
+    with pytest.raises(Unable, match="numnet's process ended"):
+        take_turns(plan, "step", CASE, {"numnet_numba": ours, "a": lambda: {"ms": 2.0}}, "ms", minutes=1)
+    assert plan.store.of("step") == []
+
+
 def test_work_found_equal_by_other_code_opens_no_gate(tmp_path: Path) -> None:
     store = Store(tmp_path)
     found = {"refusal": "", "error": 1e-6}
