@@ -106,7 +106,8 @@ def _self_test() -> dict[str, Any]:
                 speeds.append(2 * arguments[0].size * arguments[1].shape[1] / (time.perf_counter() - before) / 1e9)
             pairs = zip(arguments, right, strict=True)
             if not all(np.linalg.norm(np.subtract(a, b, dtype=float)) <= CLOSE * np.linalg.norm(b) for a, b in pairs):
-                return {"self_test": f"FAILED: {name} is wrong, for sizes {m}, {k}, {n}"}
+                sizes = ", ".join(" x ".join(map(str, a.shape)) for a in right if a.ndim)
+                return {"self_test": f"FAILED: {name} is wrong, for arrays of {sizes}"}
         checked += 1
         ends = min(ends, time.perf_counter() + TEST_SECONDS)  # the first round, which compiles, is not in it
     return {"self_test": "passed", "rounds_checked": checked, "gflops_at_best": round(max(speeds), 1)}
@@ -126,6 +127,9 @@ def _cases(rng: "np.random.Generator", m: int, k: int, n: int) -> Iterator[tuple
     yield "softmax_cross_entropy", (x, rng.integers(0, k, m), 1 / m, 0.1, _zeros(m), out)
     yield "sgd", (*(_normal(rng, m * k) for _ in range(3)), 0.1, 0.9)
     yield "adam", (*(_normal(rng, m * k) for _ in range(3)), _normal(rng, m * k) ** 2, 0.001, 0.9, 0.999, 1e-8)
+    yield "shrink", (_normal(rng, m * k), 0.999)
+    yield "approach", (_normal(rng, m * k), _normal(rng, m * k), 0.001)
+    yield "sum_squares", (_normal(rng, m * k), np.zeros(FEW))
     yield "pixels_to_floats", (bytes_, out)
     pictures = rng.integers(0, 256, (m, SIDE, SIDE), np.uint8)
     affine, knots = np.float32(0.1) * _normal(rng, m, 2, 3), _normal(rng, m, 2, 7, 7)

@@ -9,7 +9,7 @@ from benchmarks.figures import Figure, across, figure, inside, median, ratio
 from benchmarks.jobs.processes import TRAIN
 from benchmarks.report import markdown, products, reasons, roofline
 from benchmarks.report.markdown import in_threads, mark, number, prose, table, verdict
-from benchmarks.report.race import race_seconds, until_met
+from benchmarks.report.race import seconds_to_mark
 from benchmarks.report.rows import Results
 from benchmarks.rival import NUMNET
 
@@ -216,15 +216,14 @@ def _memory(results: Results, why: str) -> list[Goal]:
 
 
 def _race(results: Results) -> list[Goal]:
-    runs = results.values("race")
-    seconds = {name: figure([until_met(run) for run in each]) for name, each in runs.items()}
+    seconds = {name: figure(each) for name, each in seconds_to_mark(results).items()}
     if NUMNET not in seconds:
         return []
     why = reasons.of_race(results)
     goals = [judged("seconds to 98 %", seconds[NUMNET], 5, 5, _seconds, at_most=True, reason=why)]
     keras = [name for name in seconds if name.startswith("keras")]
     if keras:
-        best = min(keras, key=lambda name: race_seconds(runs[name]))
+        best = min(keras, key=lambda name: seconds[name].median)
         ours, theirs = seconds[NUMNET], seconds[best]
         found = Figure(
             ours.median / theirs.median, ours.low / theirs.high, ours.high / theirs.low, ours.rounds, ours.quiet

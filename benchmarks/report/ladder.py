@@ -21,9 +21,10 @@ LISTED = [(kind, " x ".join(map(str, shape))) for kind, shape in PRODUCTS + PIXE
 
 def page(results: Results) -> str:
     """The text of the page; empty where the ladder was not climbed."""
-    lines = [line for sample in results.store.of("ladder") for line in sample.value]
-    if not lines:
+    climbs = results.store.of("ladder")
+    if not climbs:
         return ""
+    lines: list[Line] = max(climbs, key=lambda climb: climb.case["rounds"]).value
     return section(
         "# The product ladder",
         prose("""The three products of a dense layer, written again and again, each time with one more idea, until they

@@ -1,6 +1,7 @@
 """The report's plots, in colours that are told apart without telling red from green."""
 
 import math
+import statistics
 from pathlib import Path
 
 import matplotlib
@@ -11,7 +12,7 @@ import matplotlib.pyplot as plt
 from benchmarks.figures import Figure
 from benchmarks.report import roofline
 from benchmarks.report.markdown import DISTURBED, mark
-from benchmarks.report.race import met, race_seconds, until_met
+from benchmarks.report.race import met, seconds_to_mark
 from benchmarks.report.rows import Results
 from benchmarks.rival import NAMES, NUMNET, TEXTBOOK
 
@@ -100,17 +101,17 @@ def draw_sweep(results: Results, job: str) -> None:
 
 def draw_race(results: Results) -> None:
     """A dot for each rival's median seconds to the mark, from the fastest run to the slowest; and how many met it."""
-    runs = results.values("race")
-    names = sorted(runs, key=lambda name: -race_seconds(runs[name]))
+    seconds = seconds_to_mark(results)
+    names = sorted(seconds, key=lambda name: -statistics.median(seconds[name]))
     picture, axis = plt.subplots(figsize=(9, 0.6 + 0.32 * max(len(names), 4)), layout="constrained")
     for place, name in enumerate(names):
-        middle, ends = race_seconds(runs[name]), [until_met(run) for run in runs[name] if run["met"]]
+        middle, ends = statistics.median(seconds[name]), list(filter(math.isfinite, seconds[name]))
         if not math.isfinite(middle):
-            axis.text(0, place, f" not met ({met(runs[name])})", va="center", fontsize=8, color=GREY)
+            axis.text(0, place, f" not met ({met(seconds[name])})", va="center", fontsize=8, color=GREY)
             continue
         axis.plot([min(ends), max(ends)], [place, place], color=_colour(name), lw=2, solid_capstyle="round")
         axis.plot(middle, place, "o", color=_colour(name))
-        axis.text(max(ends), place, f"  {middle:.1f}, {met(runs[name])} met it", va="center", fontsize=8)
+        axis.text(max(ends), place, f"  {middle:.1f}, {met(seconds[name])} met it", va="center", fontsize=8)
     axis.set_yticks(range(len(names)), [results.title(name) for name in names])
     axis.set(xlabel="seconds to 98 % of the test images: median, least and most of who met it")
     axis.set(xlim=(0, ROOMY * axis.dataLim.xmax), ylim=(-0.6, len(names) - 0.4))

@@ -6,7 +6,7 @@ from typing import Any
 from benchmarks.figures import Figure, alike, beside, by_round, median, rounds
 from benchmarks.jobs.processes import TRAIN
 from benchmarks.jobs.steps import ROOFLINE
-from benchmarks.samples import Sample, Store, failure
+from benchmarks.samples import LEFT_OUT, Sample, Store, failure
 
 TITLES = {TRAIN: "`python -m numnet.train`"}
 
@@ -79,32 +79,33 @@ class Results:
 
     def fallen(self, job: str, **case: Any) -> dict[str, list[str]]:
         """Of each rival that has samples, too, the reasons of those that failed."""
-        there = self.samples(job, **case)
+        samples = self.store.of(job, **case)
+        there = {s.rival for s in samples if not failure(s)}
         found: dict[str, list[str]] = {}
-        for s in self.store.of(job, **case):
-            if failure(s) and s.rival in there:
+        for s in samples:
+            if failure(s) and s.rival in there and LEFT_OUT not in s.case:
                 found.setdefault(s.rival, []).append(failure(s))
         return found
 
-    def told_fallen(self, job: str, **case: Any) -> str:
+    def told_fallen(self, job: str) -> str:
         """A sentence for each of them; empty where no run failed."""
         told = (
             f"{len(reasons)} of the runs of {self.title(name)} failed: {'; '.join(dict.fromkeys(reasons))}."
-            for name, reasons in self.fallen(job, **case).items()
+            for name, reasons in self.fallen(job).items()
         )
         return " ".join(told)
 
     def watched(self, job: str) -> str:
-        """What the noise probe saw of a job, in a sentence."""
+        """What the noise probe saw of a job, in a sentence; and one for each rival of whose runs some failed."""
         probed = [s for s in self.store.of(job) if s.probe is not None]
         if not probed:
-            return "The noise probe did not watch."
+            return f"The noise probe did not watch. {self.told_fallen(job)}"
         disturbed = sum(not s.quiet for s in probed)
         taken = sorted({len(rounds(each)) for each in self._by_case(probed)}) or [0]
         said = f"{taken[0]} rounds" if len(taken) == 1 else f"{taken[0]} to {taken[-1]} rounds"
         return (
             f"Everybody took {said} of a case. The noise probe watched {len(probed):,} turns, of which {disturbed:,} "
-            "were disturbed."
+            f"were disturbed. {self.told_fallen(job)}"
         )
 
     def _by_case(self, samples: Sequence[Sample]) -> list[list[Sample]]:

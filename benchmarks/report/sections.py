@@ -141,7 +141,7 @@ def processes(results: Results) -> str:
             shuffles the images anew for each epoch, while the frameworks go through one order again and again. The
             accuracy is of one seed and one order, the same in every run: it shows that everybody learns, and judges
             nobody. In bold where a rival is ahead of numnet's row, which does a rival's work.
-            {results.watched("process")} {results.told_fallen("process")}"""),
+            {results.watched("process")}"""),
         table(
             header,
             [
@@ -205,8 +205,9 @@ def predictions(results: Results) -> str:
     return section(
         "## An answer",
         prose(f"""One image from NumPy to NumPy through the network of `intended`, and all 10,000 test images in one
-            call, on two threads, in turns as above. Who predicts by the very code of another is not measured
-            again{": " * bool(same)}{"; ".join(same)}. {results.watched("predict")}"""),
+            call, on two threads, in turns as above. Who predicts by the code of another, but for the
+            threads that it is given, is not measured again{": " * bool(same)}{"; ".join(same)}.
+            {results.watched("predict")}"""),
         marked(header, rows, results.absent("predict", len(header), "tutorial")),
     )
 
@@ -244,7 +245,7 @@ def sweeps(results: Results) -> str:
         names = [n for n in NAMES if n in {s.rival for s in results.store.of(job)}]
         rows = [[results.title(n), *(_swept(results, job, size, n) for size in sizes)] for n in names]
         parts += [
-            marked((job, *map(str, sizes)), rows), results.watched(job),
+            marked((job, *map(str, sizes)), rows), results.watched(job).strip(),
             f"![Times numnet's over {job}](pictures/benchmark-{job}.png)",
         ]  # fmt: skip
     return section(
@@ -284,6 +285,7 @@ def neighbours(results: Results) -> str:
         "## With a busy neighbour",
         prose(f"""`intended` on two threads, alone and right after that while another process keeps one of the two cores
             busy without a pause, in {max(map(len, found.values()), default=0)} rounds. In bold what is less than
-            numnet's. The probe can't watch: the neighbour would be what it sees."""),
+            numnet's. The probe can't watch: the neighbour would be what it sees.
+            {results.told_fallen("neighbour")}"""),
         table(header, [*rows, *results.absent("neighbour", len(header), "intended")]),
     )

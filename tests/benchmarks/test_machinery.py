@@ -162,7 +162,7 @@ def test_of_alike_rows_the_sooner_in_its_trial_races_and_the_other_is_a_row(tmp_
         store.add(Sample("search", "numnet_numba", races.SAFE._asdict(), seed, 0.99, commit=commit("search")))
     names = ("jax_jit", "jax_scan", "tensorflow_xla", "tensorflow_loop")
     for name in names:
-        told = {"refusal": "", "title": name.upper()}
+        told = {"refusal": "", "title": name.upper(), "about": ""}
         store.add(Sample("equal", name, {"net": "tutorial"}, 0, told, commit=commit("equal")))
     for name, seconds in (("jax_jit", 5.0), ("jax_scan", 6.0)):
         value = {"seconds": seconds, "met": True}

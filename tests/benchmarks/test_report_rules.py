@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("threadpoolctl", reason="the benchmark suite's own library is not installed")
 
 from benchmarks.figures import Figure
-from benchmarks.report import losses, products, reasons
+from benchmarks.report import ladder, losses, products, reasons
 from benchmarks.report import page as report
 from benchmarks.report.markdown import marked, verdict
 from benchmarks.report.rows import Results
@@ -213,6 +213,44 @@ def test_a_run_that_crashed_is_one_that_did_not_meet_the_mark(tmp_path: Path) ->
     assert line(page, "| jax_scan | 8 (6 to ").endswith("| 3 of 5 | 256, 3 epochs, 0.004 | 98.10% |")
     assert "2 of the runs of jax_scan failed: no room." in page
     assert "1 of the runs of jax_scan failed: hung." in page
+
+
+def test_a_goal_counts_numnets_crashes(tmp_path: Path) -> None:
+    """Three of five runs are in time, in 3 s, and two crash; without those the interval would end at 3."""
+    store, settings = Store(tmp_path), {"batch_size": 256, "epochs": 3, "learning_rate": 4e-3}
+    for i in range(5):
+        run = {"marks": [[3.0, 0.981]], "met": True, "settings": settings, "stages": {}}
+        found = run if i < 3 else {"failed": "no room"}
+        store.add(Sample("race", "numnet_numba", {"target": 0.98}, i, found, commit="abc"))
+    assert line(report.page(Results(store)), "| seconds to 98 % |") == (
+        "| seconds to 98 % | 3 s (3 to ∞) | at most 5 s: undecided | at most 5 s: undecided |"
+    )
+
+
+@pytest.mark.parametrize("job", ["step", "predict", "batch", "neighbour"])
+def test_who_falls_in_the_middle_is_told_of(job: str, tmp_path: Path) -> None:
+    store, case = Store(tmp_path), {"net": "intended", "threads": 2, "batch": 8, "width": 64}
+    figures = dict.fromkeys(("ms", "p50", "p99", "images_per_second", "alone", "busy", "numnet"), 2.0)
+    for i in range(3):
+        store.add(Sample(job, "numnet_numba", case, i, figures, 4e-4, commit="abc"))
+        value = figures if i < 2 else {"failed": "its process ended"}
+        store.add(Sample(job, "jax_scan", case, i, value, 4e-4, commit="abc"))
+    assert "1 of the runs of jax_scan failed: its process ended." in report.page(Results(store))
+
+
+def test_of_two_climbs_the_longer_is_told(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for rounds, title in ((9, "the long climb"), (3, "a look")):
+        rung = {
+            "kind": "forward", "shape": [8, 8, 8], "threads": 1, "name": "openblas", "rung": 1, "title": title,
+            "reason": "", "function": "", "compile_seconds": 0, "slice": None, "assembly": None, "seconds": 1.0,
+            "gflops": 1.0, "peak_gflops": 2.0,
+        }  # fmt: skip
+        lines = [rung | {"round": i} for i in range(rounds)]
+        store.add(Sample("ladder", "numnet", {"rounds": rounds}, 0, lines, commit="abc"))
+    text = ladder.page(Results(store))
+    assert "the long climb" in text
+    assert "a look" not in text
 
 
 def test_what_a_clock_found_is_told_in_place_of_guesses(tmp_path: Path) -> None:
