@@ -13,7 +13,7 @@ from benchmarks.plan import Plan
 from benchmarks.samples import ROOT
 from benchmarks.session import last_words
 
-LADDER_ROUNDS, PRODUCT_ROUNDS = 9, 12
+LADDER_ROUNDS, PRODUCT_ROUNDS = 9, 9
 
 
 def products(plan: Plan) -> None:

@@ -22,9 +22,9 @@ BLOCK = 0.3  # seconds of training in a turn: long beside a timer's tick, short 
 WARM_UP = 1  # calls, of which the first compiles, before the one that says how many a turn has; none of them counts
 BATCHES = (1, 8, 32, 128, 512, 4096)
 WIDTHS = (64, 256, 512, 1024, 4096)
-# Of a case, after which no more rounds are taken, disturbed or not: some seven of a step's, so that all jobs together
-# stay below an hour and a half.
-MINUTES, SWEPT_MINUTES = 3.0, 0.3
+# Of a case, after which no more rounds are taken, disturbed or not: six of a step's or a few more, so that all jobs
+# together stay about an hour and a half.
+MINUTES, SWEPT_MINUTES = 2.0, 0.3
 SWEPT_ROUNDS = 3  # at least: a sweep shows a course, not a place after the comma
 ROOFLINE = "roofline"
 
