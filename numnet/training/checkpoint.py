@@ -226,8 +226,9 @@ def encode(checkpoint: Checkpoint) -> bytes:
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, _little_endian(array), allow_pickle=False)
         archive.comment = b"0" * DIGEST  # so that the length field before it is right
-    body = buffer.getvalue()[:-DIGEST]
-    return body + hashlib.sha256(body).hexdigest().encode()
+    with buffer.getbuffer() as content:  # in place: a copy would be the run's peak of memory
+        content[-DIGEST:] = hashlib.sha256(content[:-DIGEST]).hexdigest().encode()
+    return buffer.getvalue()
 
 
 def _little_endian(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
