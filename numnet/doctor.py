@@ -98,7 +98,7 @@ def _self_test() -> dict[str, Any]:
     while time.perf_counter() < ends or checked == 0:
         m, k, n = (int(size) for size in rng.integers(1, 600, 3))
         for name, arguments in (*_cases(rng, m, k, n), *_products(rng, 1, k, n + FEW)):
-            right = [a.astype(float) if a.dtype == np.float32 else a for a in map(np.asarray, arguments)]
+            right = [a.astype(float if a.dtype == np.float32 else a.dtype) for a in map(np.asarray, arguments)]
             getattr(exact, name)(*right)
             before = time.perf_counter()
             getattr(kernels, name)(*arguments)

@@ -90,7 +90,7 @@ def fill(store: Store, *jobs: str) -> None:  # noqa: PLR0912  a list of samples
     for net in ("tutorial", "intended"):
         add("parts", "numnet", {"net": net, "threads": 2}, 0, {"step": 2.0, "calls": calls, "between": 0.15} | peaks)
     climbed = [rung("openblas", i, gflops, 100.0, "forward", [2, 3, 4]) for i, gflops in enumerate((50.0, 50.0, 105.0))]
-    add("ladder", "numnet", {}, 0, climbed)
+    add("ladder", "numnet", {"rounds": 9}, 0, climbed)
 
 
 JOBS = (
@@ -261,7 +261,7 @@ def test_the_ladder_compares_within_rounds_and_shares_are_of_one_peak(tmp_path: 
         for i, gflops in reversed(list(enumerate(rounds)))
     ]
     store = Store(tmp_path)
-    store.add(Sample("ladder", "numnet", {}, 0, lines, commit="abc"))
+    store.add(Sample("ladder", "numnet", {"rounds": 9}, 0, lines, commit="abc"))
     page = ladder.page(Results(store))
     assert line(page, "| openblas") == "| openblas | 16.7 | 60 | 40.0% | 1.00 (1.00 to 1.00) |"
     assert line(page, "| own") == "| own | 16.7 | 60 | 40.0% | 0.75 (0.50 to 1.00) |"
